@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from email.headerregistry import Address as HeaderAddress
 from email.utils import getaddresses
 
 from mailport.errors import ConfigurationError, UnsupportedFeature
@@ -102,15 +101,3 @@ def _to_a_labels(address: Address) -> str:
 def _invalid(text: str, why: str) -> ConfigurationError:
     shown = CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)[:100]
     return ConfigurationError(f"“{shown}” {why}.", code="address.invalid", remedy="Write it as name@example.org.")
-
-
-def to_header(addresses: tuple[Address, ...]) -> tuple[HeaderAddress, ...]:
-    """Return the addresses as the standard library's header objects, domains as A-labels."""
-    return tuple(_header_address(address) for address in addresses)
-
-
-def _header_address(address: Address) -> HeaderAddress:
-    local = address.local_part
-    if local.startswith('"'):  # the header object quotes again where it must
-        local = re.sub(r"\\(.)", r"\1", local[1:-1])
-    return HeaderAddress(address.display_name, local, address.ascii_mailbox.rpartition("@")[2])

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -22,7 +21,19 @@ _LINE_BREAK = re.compile(r"[\r\n\0]")
 _HEADER_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 section 3.6.8: printable ASCII without the colon
 # These have an attribute of their own, or are decided by the rendering.
 _OWN_HEADERS = frozenset(
-    {"from", "to", "cc", "bcc", "reply-to", "subject", "date", "message-id", "in-reply-to", "references", "mime-version"}
+    {
+        "from",
+        "to",
+        "cc",
+        "bcc",
+        "reply-to",
+        "subject",
+        "date",
+        "message-id",
+        "in-reply-to",
+        "references",
+        "mime-version",
+    }
 )
 _ENVELOPE = frozenset({"envelope_from", "envelope_to"})
 
@@ -186,7 +197,11 @@ def _addresses(name: str, given: _Addresses) -> tuple[Address, ...]:
 
 
 def _check_headers(message: Message) -> None:
-    ids = {"message_id": message.message_id, "in_reply_to": message.in_reply_to, "references": " ".join(message.references)}
+    ids = {
+        "message_id": message.message_id,
+        "in_reply_to": message.in_reply_to,
+        "references": " ".join(message.references),
+    }
     for name, value in ({"subject": message.subject} | ids | dict(message.headers)).items():
         if _LINE_BREAK.search(value):
             raise ConfigurationError(
@@ -197,7 +212,9 @@ def _check_headers(message: Message) -> None:
             )
     for name, _ in message.headers:
         if not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError(f"“{name[:60]}” is not a header name.", code="message.header_name", field="headers")
+            raise ConfigurationError(
+                f"“{name[:60]}” is not a header name.", code="message.header_name", field="headers"
+            )
         if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(
                 f"The header {name} has an attribute of its own.", code="message.header_name", field="headers"

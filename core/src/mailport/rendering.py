@@ -11,6 +11,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator
 from email.generator import BytesGenerator
+from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
@@ -19,7 +20,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from mailport.address import to_header
+from mailport.address import Address
 from mailport.content import Attachment
 from mailport.reading import Original, split_headers
 
@@ -112,18 +113,33 @@ def _skeleton(message: Message, tokens: dict[int, str], *, keep_bcc: bool) -> by
 
 def _set_headers(wire: EmailMessage, message: Message, *, keep_bcc: bool) -> None:
     if message.sender is not None:
-        wire["From"] = to_header((message.sender,))
+        wire["From"] = _to_header((message.sender,))
     lists = {"To": message.to, "Cc": message.cc, "Bcc": message.bcc if keep_bcc else (), "Reply-To": message.reply_to}
     for name, addresses in lists.items():
         if addresses:
-            wire[name] = to_header(addresses)
+            wire[name] = _to_header(addresses)
     wire["Subject"] = message.subject
     if message.date is not None:
         wire["Date"] = format_datetime(message.date)
-    ids = {"Message-ID": message.message_id, "In-Reply-To": message.in_reply_to, "References": " ".join(message.references)}
+    ids = {
+        "Message-ID": message.message_id,
+        "In-Reply-To": message.in_reply_to,
+        "References": " ".join(message.references),
+    }
     for name, value in (*ids.items(), *message.headers):
         if value:
             wire[name] = value
+
+
+def _to_header(addresses: tuple[Address, ...]) -> tuple[HeaderAddress, ...]:
+    return tuple(_header_address(address) for address in addresses)
+
+
+def _header_address(address: Address) -> HeaderAddress:
+    local = address.local_part
+    if local.startswith('"'):  # the header object quotes again where it must
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    return HeaderAddress(address.display_name, local, address.ascii_mailbox.rpartition("@")[2])
 
 
 def _set_content(wire: EmailMessage, message: Message, tokens: dict[int, str]) -> None:
@@ -151,7 +167,9 @@ def _add(part: MIMEPart, file: Attachment, tokens: dict[int, str]) -> None:
     token = tokens.get(id(file))
     maintype, _, subtype = file.content_type.partition("/")
     name = {"filename": file.filename} if file.filename else {}
-    if file.content_type.startswith(("message/", "multipart/")):  # the library insists on parsing these; they travel as files
+    if file.content_type.startswith(
+        ("message/", "multipart/")
+    ):  # the library insists on parsing these; they travel as files
         maintype, subtype = "application", "octet-stream"
     put = part.add_related if file.inline and file.content_id else part.add_attachment
     cid = f"<{file.content_id}>" if file.content_id else None

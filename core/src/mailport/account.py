@@ -1,0 +1,165 @@
+"""An account: one protocol in one direction, with validated settings and rules."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, cast
+
+from pydantic import BaseModel, ValidationError
+
+from mailport.errors import ConfigurationError, Problem
+from mailport.fields import ComponentType, Direction, ProtocolFields, Settings
+from mailport.rules import IncomingRules, OutgoingRules
+
+__all__ = ["Account", "validate"]
+
+RECEIVE_TIMEOUT = 100.0
+"""Seconds an incoming account waits for its server; the default of Send Mail Timeout, which only outgoing accounts have."""
+
+_HIDDEN = "••••••"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Validated settings for one protocol and direction; built by ``Mailport.account``.
+
+    ``ignored`` are stored values of options that are not chosen, ``custom`` the host's own fields; neither influences
+    sending.
+    """
+
+    protocol: str
+    direction: Direction
+    settings: Settings
+    rules: OutgoingRules | IncomingRules
+    custom: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    ignored: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def timeout(self) -> float:
+        """Seconds without progress after which an operation on this account has timed out."""
+        return self.rules.send_mail_timeout if isinstance(self.rules, OutgoingRules) else RECEIVE_TIMEOUT
+
+    @property
+    def component(self) -> ComponentType:
+        """The component type; outgoing accounts follow the rules of Advanced."""
+        is_incoming = isinstance(self.rules, IncomingRules)
+        return cast("IncomingRules", self.rules).email_component_type if is_incoming else ComponentType.ADVANCED
+
+    @property
+    def user_name(self) -> str:
+        """The mailbox in User Name, or an empty string where the protocol has none."""
+        return str(getattr(self.settings, "user_name", "") or "")
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of everything that decides which session may be used, secrets included; safe to show."""
+        plain = self.settings.model_dump_json() + "".join(sorted(self.settings.secrets()))
+        text = f"{self.protocol}\n{self.direction}\n{self.component}\n{self.timeout}\n{plain}"
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` without this account's secrets, also where they stand in base64."""
+        for secret in self.settings.secrets():
+            for form in (secret, base64.b64encode(secret.encode()).decode()):
+                text = text.replace(form, _HIDDEN)
+        return text
+
+
+def validate(protocol: ProtocolFields, direction: Direction, values: Mapping[str, Any]) -> Account:
+    """Return the account that ``values`` (flat, by field name) describe.
+
+    Raises ``ConfigurationError`` whose ``problems`` name every field at fault. Values of the protocol's other options are
+    kept and ignored; a name that nobody knows is an error with a suggestion.
+    """
+    model = _model(protocol, direction, values)
+    rules = OutgoingRules if direction is Direction.OUTGOING else IncomingRules
+    own, ruled, ignored, unknown = _sort_out(protocol, model, rules, values)
+    problems = [*unknown, *_problems(model, own), *_problems(rules, ruled)]
+    if problems:
+        raise ConfigurationError(" ".join(problem.message for problem in problems), problems=tuple(problems))
+    account = Account(
+        protocol=protocol.key,
+        direction=direction,
+        settings=model.model_validate(own),
+        rules=rules.model_validate(ruled),
+        custom=values.get("custom") or {},
+        ignored=ignored,
+    )
+    check_component(protocol, account)
+    return account
+
+
+def check_component(protocol: ProtocolFields, account: Account) -> None:
+    """Refuse an authentication that the inbox's component type does not offer (CMP-04)."""
+    if account.direction is Direction.OUTGOING or account.component in account.settings.component_types:
+        return
+    allowed = ", ".join(protocol.options(Direction.INCOMING, account.component)) or "none"
+    raise ConfigurationError(
+        f"Component type {account.component.title()} does not offer authentication "
+        f"“{account.settings.option()}” for {protocol.title}.",
+        code="settings.component_type",
+        field="authentication",
+        remedy=f"Choose one of: {allowed}; or choose another component type.",
+    )
+
+
+def _model(protocol: ProtocolFields, direction: Direction, values: Mapping[str, Any]) -> type[Settings]:
+    models = protocol.models(direction)
+    if not models:
+        raise ConfigurationError(
+            f"{protocol.title} has no {direction} direction.", code="settings.direction", field="protocol"
+        )
+    wanted = values.get("authentication", models[0].option())
+    for model in models:
+        if model.option() == wanted:
+            return model
+    raise ConfigurationError(
+        f"{protocol.title} does not offer authentication “{wanted}”.",
+        code="settings.authentication",
+        field="authentication",
+        remedy=f"Choose one of: {', '.join(protocol.options(direction))}.",
+    )
+
+
+def _sort_out(
+    protocol: ProtocolFields, model: type[Settings], rules: type[BaseModel], values: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[Problem]]:
+    known = {name for other in (*protocol.outgoing, *protocol.incoming) for name in other.model_fields}
+    known |= {*OutgoingRules.model_fields, *IncomingRules.model_fields, "protocol", "direction", "custom"}
+    own = {name: value for name, value in values.items() if name in model.model_fields}
+    ruled = {name: value for name, value in values.items() if name in rules.model_fields}
+    taken = {*own, *ruled, "protocol", "direction", "custom"}
+    ignored = {name: value for name, value in values.items() if name in known and name not in taken}
+    own.setdefault("authentication", model.option())
+    return own, ruled, ignored, [_unknown(name, known) for name in values if name not in known]
+
+
+def _unknown(name: str, known: Iterable[str]) -> Problem:
+    close = get_close_matches(name, sorted(known), n=1)
+    hint = f" Did you mean “{close[0]}”?" if close else " A host's own fields belong under “custom”."
+    return Problem(name, "settings.unknown_field", f"There is no field “{name}”.{hint}")
+
+
+def _problems(model: type[BaseModel], values: Mapping[str, Any]) -> list[Problem]:
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        return [_problem(model, dict(detail)) for detail in error.errors(include_input=False, include_url=False)]
+    return []
+
+
+def _problem(model: type[BaseModel], detail: dict[str, Any]) -> Problem:
+    name = str((detail.get("ctx") or {}).get("field") or (detail["loc"] or ("",))[0])
+    label = model.model_fields[name].title if name in model.model_fields else None
+    said = "is required." if detail["type"] == "missing" else detail["msg"].removeprefix("Value error, ")
+    code = "missing" if detail["type"] == "missing" else "invalid"
+    return Problem(
+        name,
+        f"settings.{code}",
+        f"{label or name}: {said}" if detail["type"] != "missing" else f"{label or name} {said}",
+    )
