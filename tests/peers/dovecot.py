@@ -100,7 +100,7 @@ def serve_dovecot(
             tls10_only=tls10_only,
             extra=extra,
         )
-        command = [program, "-F", "-c", dovecot_config.write(settings)]
+        command: list[str | Path] = [program, "-F", "-c", dovecot_config.write(settings)]
         # Asked politely it takes one to six seconds to end, and there is nothing worth saving.
         with foreground(command, ports=[*server.ports.values()], log=folder / "dovecot.log", patience=0):
             yield server

@@ -14,6 +14,7 @@ from tests.peers.ports import HOST, free_port
 from tests.peers.process import foreground, need, need_root, private_folder
 
 PACKAGE = "postfix"
+QUEUES = "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"
 MASTER_FOLDER = "/usr/lib/postfix/sbin"
 
 
@@ -56,7 +57,7 @@ def serve_postfix(pki: Pki, dovecot: Dovecot) -> Iterator[Postfix]:
         server = Postfix(folder)
         postfix_config.write(folder, server.ports, pki=pki, dovecot=dovecot)
         _make_queue(folder)
-        command = [program, "-c", folder, "-s"]
+        command: list[str | Path] = [program, "-c", folder, "-s"]
         with foreground(command, ports=[*server.ports.values()], log=folder / "master.log", patience=0):
             yield server
 
@@ -69,7 +70,7 @@ def _make_queue(folder: Path) -> None:
     _make(folder / "queue/pid", 0o755)
     _make(folder / "queue/public", 0o710, owner, group)
     _make(folder / "queue/maildrop", 0o730, owner, group)
-    for name in "active bounce corrupt defer deferred flush hold incoming private saved trace".split():
+    for name in QUEUES:
         _make(folder / "queue" / name, 0o700, owner)
 
 

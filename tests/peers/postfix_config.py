@@ -147,7 +147,8 @@ def _main(folder: Path, pki: Pki, dovecot: Dovecot) -> str:
 
 
 def _internal(dovecot: Dovecot) -> str:
-    return _INTERNAL.substitute(user=dovecot.owner.pw_name, lda=DELIVERY_AGENT, config=dovecot.folder / "dovecot.conf", domain=DOMAIN)
+    config = dovecot.folder / "dovecot.conf"
+    return _INTERNAL.substitute(user=dovecot.owner.pw_name, lda=DELIVERY_AGENT, config=config, domain=DOMAIN)
 
 
 def _options(settings: dict[str, str]) -> str:

@@ -58,9 +58,7 @@ def foreground(
     `patience` is how many seconds the process may take to end by itself.
     """
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
     try:
         _wait(process, ports, log)
         yield process
