@@ -111,9 +111,7 @@ def check_component(protocol: ProtocolFields, account: Account) -> None:
 def _model(protocol: ProtocolFields, direction: Direction, values: Mapping[str, Any]) -> type[Settings]:
     models = protocol.models(direction)
     if not models:
-        raise ConfigurationError(
-            f"{protocol.title} has no {direction} direction.", code="settings.direction", field="protocol"
-        )
+        raise ConfigurationError(f"{protocol.title} has no {direction} direction.", code="settings.direction", field="protocol")
     wanted = values.get("authentication", models[0].option())
     for model in models:
         if model.option() == wanted:

@@ -46,11 +46,16 @@ class Content(Protocol):
     """The texts and attachments of a message, composed here or read from its bytes."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """Plain text, or an empty string."""
+
     @property
-    def html(self) -> str: ...
+    def html(self) -> str:
+        """HTML text, or an empty string."""
+
     @property
-    def attachments(self) -> tuple[Attachment, ...]: ...
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Attachments, inline images included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

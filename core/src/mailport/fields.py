@@ -95,13 +95,14 @@ class Settings(BaseModel):
     """What the settings model of one authentication option extends.
 
     The model's ``authentication`` field is a ``Literal`` with one value: the option it stands for. ``component_types`` are
-    those that may use it for receiving.
+    those that may use it for receiving; ``tls_field`` names the field by which an account uses TLS unless it says "none".
     """
 
     # Models are built when first used, so that discovering many plugins stays cheap.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
     component_types: ClassVar[frozenset[ComponentType]] = frozenset(ComponentType)
+    tls_field: ClassVar[str | None] = None
 
     @classmethod
     def option(cls) -> str:

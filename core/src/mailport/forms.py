@@ -49,17 +49,14 @@ class _FormSchema(GenerateJsonSchema):
         return drawn
 
 
-def json_schema(
-    protocol: ProtocolFields, direction: Direction, component: ComponentType | None = None
-) -> dict[str, Any]:
+def json_schema(protocol: ProtocolFields, direction: Direction, component: ComponentType | None = None) -> dict[str, Any]:
     """Return the schema of an account of ``protocol``; with ``component``, of the options that fit it."""
     rules = _properties(_rules(direction), start=1000)
     return {
         "$schema": DIALECT,
         "title": protocol.title,
         "type": "object",
-        "properties": {"protocol": {"const": protocol.key, "default": protocol.key, "title": "Mail Protocol"}}
-        | rules[0],
+        "properties": {"protocol": {"const": protocol.key, "default": protocol.key, "title": "Mail Protocol"}} | rules[0],
         "required": ["protocol"],
         "oneOf": [_branch(model) for model in _models(protocol, direction, component)],
     }
@@ -98,16 +95,12 @@ def _rules(direction: Direction) -> type[BaseModel]:
     return OutgoingRules if direction is Direction.OUTGOING else IncomingRules
 
 
-def _models(
-    protocol: ProtocolFields, direction: Direction, component: ComponentType | None
-) -> Iterable[type[Settings]]:
+def _models(protocol: ProtocolFields, direction: Direction, component: ComponentType | None) -> Iterable[type[Settings]]:
     fits = protocol.options(direction, component)
     return [model for model in protocol.models(direction) if model.option() in fits]
 
 
-def form_fields(
-    protocol: ProtocolFields, direction: Direction, component: ComponentType | None = None
-) -> list[dict[str, Any]]:
+def form_fields(protocol: ProtocolFields, direction: Direction, component: ComponentType | None = None) -> list[dict[str, Any]]:
     """Return the fields of the form in order, each with ``name``, ``label``, ``kind`` and what else a form needs.
 
     ``visible_when`` and ``required_when`` map another field to the values for which it holds; a field without

@@ -212,9 +212,7 @@ def _check_headers(message: Message) -> None:
             )
     for name, _ in message.headers:
         if not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError(
-                f"“{name[:60]}” is not a header name.", code="message.header_name", field="headers"
-            )
+            raise ConfigurationError(f"“{name[:60]}” is not a header name.", code="message.header_name", field="headers")
         if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(
                 f"The header {name} has an attribute of its own.", code="message.header_name", field="headers"

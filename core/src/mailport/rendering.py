@@ -160,20 +160,22 @@ def _set_content(wire: EmailMessage, message: Message, tokens: dict[int, str]) -
 def _html_part(wire: EmailMessage) -> MIMEPart:
     """Return the part that becomes multipart/related: images belong to the HTML, not to the whole message."""
     related = next((part for part in wire.walk() if part.get_content_type() == "multipart/related"), None)
-    return related or next(part for part in wire.walk() if part.get_content_type() == "text/html")  # type: ignore[return-value]
+    return related or next(part for part in wire.walk() if part.get_content_type() == "text/html")
 
 
 def _add(part: MIMEPart, file: Attachment, tokens: dict[int, str]) -> None:
     token = tokens.get(id(file))
     maintype, _, subtype = file.content_type.partition("/")
-    name = {"filename": file.filename} if file.filename else {}
-    if file.content_type.startswith(
-        ("message/", "multipart/")
-    ):  # the library insists on parsing these; they travel as files
+    if maintype in ("message", "multipart"):  # the library insists on parsing these; they travel as files
         maintype, subtype = "application", "octet-stream"
     put = part.add_related if file.inline and file.content_id else part.add_attachment
-    cid = f"<{file.content_id}>" if file.content_id else None
-    disposition = "inline" if file.inline else "attachment"
-    put(file.content if token is None else b"", maintype, subtype, disposition=disposition, cid=cid, **name)
+    put(
+        file.content if token is None else b"",
+        maintype,
+        subtype,
+        disposition="inline" if file.inline else "attachment",
+        cid=f"<{file.content_id}>" if file.content_id else None,
+        filename=file.filename or None,
+    )
     if token is not None:
         list(part.iter_parts())[-1].set_payload(token)

@@ -98,21 +98,15 @@ def explain(error: ssl.SSLError, *, host: str = "the server") -> MailportError:
         return _explain_certificate(error, host)
     reason = (error.reason or str(error)).upper()
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "UNEXPECTED_EOF" in reason:
-        return Unreachable(
-            f"{host} ended the connection during the TLS handshake.", code="tls.cut", field="use_ssl_tls"
-        )
+        return Unreachable(f"{host} ended the connection during the TLS handshake.", code="tls.cut", field="use_ssl_tls")
     if any(word in reason for word in _PLAIN_REASONS):
         return _setting("tls.not_tls", f"{host} does not speak TLS on this port.", "use_ssl_tls", _REMEDIES["plain"])
     if any(word in reason for word in _VERSION_REASONS):
         said = f"{host} offers no TLS version that this account allows."
         return _setting("tls.version", said, "minimum_tls_version", _REMEDIES["version"])
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return _setting(
-            "tls.handshake", f"{host} refused the TLS handshake.", "client_certificate", _REMEDIES["client"]
-        )
-    return _setting(
-        "tls.failed", f"The TLS handshake with {host} failed ({reason}).", "use_ssl_tls", _REMEDIES["other"]
-    )
+        return _setting("tls.handshake", f"{host} refused the TLS handshake.", "client_certificate", _REMEDIES["client"])
+    return _setting("tls.failed", f"The TLS handshake with {host} failed ({reason}).", "use_ssl_tls", _REMEDIES["other"])
 
 
 def _explain_certificate(error: ssl.SSLCertVerificationError, host: str) -> ConfigurationError:
@@ -137,7 +131,7 @@ _REMEDIES = {
     "name": "Enter the host name that the certificate names, or have the certificate reissued.",
     "other": "Ask the server's administrator about its TLS settings.",
     "plain": "Choose TLS (STARTTLS) or another port: SSL belongs to 465, 993 and 995.",
-    "version": "Have the server updated to TLS 1.2, lower the minimum TLS version, or choose component type Basic for an inbox.",
+    "version": "Have the server updated to TLS 1.2, lower the minimum TLS version, or choose Basic for an inbox.",
 }
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "Rung",
     "Sender",
     "SenderWrapper",
+    "Session",
     "Step",
 ]
 
@@ -46,7 +47,7 @@ Cursor = JsonValue
 """Where a receiver goes on; opaque to the host, which stores it with the messages. None starts from the beginning."""
 
 
-class _Session(ABC):
+class Session:
     """Something that is opened once, used for a while and closed."""
 
     async def open(self) -> None:
@@ -65,7 +66,7 @@ class _Session(ABC):
         await self.close()
 
 
-class Sender(_Session):
+class Sender(Session, ABC):
     """Hands messages to a mail system. One sender serves one account."""
 
     max_in_flight: int = 1
@@ -87,7 +88,7 @@ class Sender(_Session):
         accepted for now, ``Unreachable`` when it was not handed over, ``Uncertain`` when it was and no answer came.
         """
 
-    async def find(self, message_id: str) -> bool | None:
+    async def find(self, message_id: str) -> bool | None:  # noqa: ARG002 - overridden where it can be known
         """Say whether a message was sent (it is in the mail system's own records); None where that cannot be known."""
         return None
 
@@ -101,20 +102,25 @@ class SenderWrapper(Sender):
         self.max_messages = inner.max_messages
 
     async def open(self) -> None:
+        """Open the inner sender."""
         await self.inner.open()
         self.max_in_flight = self.inner.max_in_flight
 
     async def close(self) -> None:
+        """Close the inner sender."""
         await self.inner.close()
 
     @property
     def alive(self) -> bool:
+        """Whether the inner sender can take another message."""
         return self.inner.alive
 
     async def send(self, message: Message) -> Receipt:
+        """Hand the message on."""
         return await self.inner.send(message)
 
     async def find(self, message_id: str) -> bool | None:
+        """Ask the inner sender."""
         return await self.inner.find(message_id)
 
 
@@ -210,7 +216,7 @@ class Acknowledgement:
     error: MailportError | None = None
 
 
-class Receiver(_Session):
+class Receiver(Session, ABC):
     """Reads messages from one mailbox."""
 
     settled: tuple[Acknowledgement, ...] = ()
@@ -272,7 +278,7 @@ class Step:
     run: Callable[[], Awaitable[str]]
 
 
-class Probe(_Session):
+class Probe(Session, ABC):
     """A protocol's own steps of the diagnosis ladder, made of the calls that the work itself makes."""
 
     def endpoint(self) -> Endpoint | None:

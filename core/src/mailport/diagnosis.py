@@ -1,0 +1,281 @@
+"""Test Connection: a ladder of checks whose first failure is the cause.
+
+The ladder makes the calls that the work makes, needs no right that the work does not need and never touches the pool. The
+rung at which an error belongs is the first part of its code, wherever it was noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from mailport.account import Account
+from mailport.errors import ConfigurationError, MailportError, NotFound, PluginError, TimedOut
+from mailport.message import Message
+from mailport.rules import OutgoingRules
+from mailport.services import Services
+from mailport.transport import Cursor, Probe, Receiver, Rung, Sender, Step
+
+__all__ = ["Report", "RungResult", "SessionProbe", "State", "diagnose", "failed_settings"]
+
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks for the test mail."""
+
+
+class State(StrEnum):
+    """How a rung ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungResult:
+    """One rung: ``said`` is what is worth telling (what the server said, redacted), the rest names cause and remedy."""
+
+    rung: Rung
+    state: State
+    seconds: float = 0.0
+    said: str = ""
+    code: str = ""
+    field: str | None = None
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcome of a test: every rung in order."""
+
+    rungs: tuple[RungResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no rung failed."""
+        return self.cause is None
+
+    @property
+    def cause(self) -> RungResult | None:
+        """The first failure, or None."""
+        return next((result for result in self.rungs if result.state is State.FAILED), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready data."""
+        return {"passed": self.passed, "rungs": [asdict(result) for result in self.rungs]}
+
+
+def failed_settings(error: ConfigurationError) -> Report:
+    """Return the report of an account whose settings are wrong: nothing else was tried."""
+    failed = _failure(Rung.SETTINGS, error, 0.0, str)
+    skipped = tuple(RungResult(rung=rung, state=State.SKIPPED) for rung in Rung if rung is not Rung.SETTINGS)
+    return Report(rungs=(failed, *skipped))
+
+
+class SessionProbe(Probe):
+    """The probe of a transport that has none of its own: opening the session is the only step."""
+
+    def __init__(self, session: Sender | Receiver) -> None:
+        self._session = session
+
+    def steps(self) -> Sequence[Step]:
+        """Return one step for everything up to signing in."""
+        return [Step((Rung.CONNECT, Rung.TLS, Rung.GREETING, Rung.CAPABILITIES, Rung.AUTHENTICATION), self._open)]
+
+    async def close(self) -> None:
+        """Close the session."""
+        await self._session.close()
+
+    async def _open(self) -> str:
+        await self._session.open()
+        return "The session opened."
+
+
+@dataclass(kw_only=True)
+class _Ladder:
+    """Climbs one step after another and remembers how each rung ended."""
+
+    account: Account
+    results: dict[Rung, RungResult]
+    failed: bool = False
+
+    async def climb(self, step: Step) -> None:
+        if self.failed:
+            return
+        started = time.monotonic()
+        try:
+            said = await step.run()
+        except MailportError as error:
+            self._fail(step, error, time.monotonic() - started)
+        except TimeoutError:
+            raise
+        except Exception as error:
+            broken = PluginError(f"The plugin failed with {type(error).__name__}.", remedy="Report this to its author.")
+            broken.__cause__ = error
+            self._fail(step, broken, time.monotonic() - started)
+        else:
+            self._pass(step.rungs, said, time.monotonic() - started)
+
+    def _pass(self, rungs: Sequence[Rung], said: str, seconds: float) -> None:
+        state = State.PASSED if said else State.SKIPPED
+        for rung in rungs:
+            told, took = (said, seconds) if rung is rungs[-1] else ("", 0.0)
+            self.results[rung] = RungResult(rung=rung, state=state, seconds=took, said=self.account.redact(told))
+
+    def _fail(self, step: Step, error: MailportError, seconds: float) -> None:
+        at = next((rung for rung in step.rungs if error.code.startswith(f"{rung}.")), step.rungs[0])
+        self._pass(step.rungs[: step.rungs.index(at)], "reached", 0.0)
+        self.results[at] = _failure(at, error, seconds, self.account.redact)
+        self.failed = True
+
+    def out_of_time(self, step: Step, seconds: float) -> None:
+        error = TimedOut(
+            f"The test took longer than {self.account.timeout:g} seconds.",
+            code=f"{step.rungs[0]}.timeout",
+            remedy="Raise Send Mail Timeout, or check why the server is slow.",
+        )
+        self._fail(step, error, seconds)
+
+    def report(self) -> Report:
+        return Report(rungs=tuple(self.results.get(rung, RungResult(rung=rung, state=State.SKIPPED)) for rung in Rung))
+
+
+def _failure(rung: Rung, error: MailportError, seconds: float, redact: Callable[[str], str]) -> RungResult:
+    return RungResult(
+        rung=rung,
+        state=State.FAILED,
+        seconds=seconds,
+        said=redact(error.message),
+        code=error.code,
+        field=error.field,
+        remedy=error.remedy,
+    )
+
+
+async def diagnose(
+    account: Account,
+    probe: Probe,
+    services: Services,
+    *,
+    sender: Callable[[], Sender] | None = None,
+    receiver: Callable[[], Receiver] | None = None,
+    on_rung: Callable[[RungResult], None] | None = None,
+) -> Report:
+    """Climb the ladder within the account's timeout.
+
+    With ``sender`` exactly one test mail goes to User Name, if all before passed; with ``receiver`` (of the same mailbox)
+    that mail is looked for. ``on_rung`` is told each result as it comes.
+    """
+    ladder = _Ladder(account=account, results={})
+    deadline = time.monotonic() + account.timeout
+    async for step in _steps(account, probe, services, sender, receiver):
+        before = dict(ladder.results)
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(deadline - started):
+                await ladder.climb(step)
+        except TimeoutError:
+            ladder.out_of_time(step, time.monotonic() - started)
+        for rung, result in ladder.results.items():
+            if on_rung is not None and rung not in before:
+                on_rung(result)
+        if ladder.failed:
+            break
+    await _close(probe)
+    return ladder.report()
+
+
+async def _close(probe: Probe) -> None:
+    try:
+        await probe.close()
+    except Exception:  # the report is complete; a broken plugin's closing must not hide it
+        return
+
+
+async def _steps(
+    account: Account,
+    probe: Probe,
+    services: Services,
+    sender: Callable[[], Sender] | None,
+    receiver: Callable[[], Receiver] | None,
+) -> AsyncIterator[Step]:
+    async def settings() -> str:
+        return "The settings are complete."
+
+    async def resolve() -> str:
+        endpoint = probe.endpoint()
+        if endpoint is None:
+            return ""
+        addresses = await services.egress.resolve(endpoint.host, endpoint.port)
+        return f"{endpoint.host} is {', '.join(addresses)}."
+
+    yield Step((Rung.SETTINGS,), settings)
+    yield Step((Rung.NAME, Rung.EGRESS), resolve)
+    for step in probe.steps():
+        yield step
+    if sender is not None:
+        test = _TestMail(account, sender, receiver)
+        yield Step((Rung.SEND,), test.send)
+        if receiver is not None:
+            yield Step((Rung.ROUND_TRIP,), test.find)
+
+
+class _TestMail:
+    """The one mail that a test sends, and the search for it."""
+
+    def __init__(self, account: Account, sender: Callable[[], Sender], receiver: Callable[[], Receiver] | None) -> None:
+        self._account = account
+        self._sender = sender
+        self._receiver = receiver
+        self._message = Message.compose(
+            sender=account.user_name,
+            to=account.user_name,
+            subject="Test message",
+            text="This is the test of your mail settings. You need not answer it.\n",
+            headers=(("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "All")),
+        )
+        self._before: Cursor = None
+
+    async def send(self) -> str:
+        rules = self._account.rules
+        if isinstance(rules, OutgoingRules) and rules.block_outgoing_email:
+            raise ConfigurationError(
+                "The connection works; no test mail is sent while Block Outgoing Email is on.",
+                code="send.blocked",
+                field="block_outgoing_email",
+                remedy="Switch Block Outgoing Email off to test sending.",
+            )
+        if self._receiver is not None:
+            self._before = await self._end()
+        async with self._sender() as sender:
+            await sender.send(self._message)
+        return f"A test mail was sent to {self._account.user_name}."
+
+    async def _end(self) -> Cursor:
+        """Return the mailbox's present end, so that only what comes later is searched."""
+        assert self._receiver is not None  # noqa: S101 - only called with one
+        async with self._receiver() as receiver, receiver.fetch(None) as deliveries:
+            async for _ in deliveries:
+                pass
+            return deliveries.cursor
+
+    async def find(self) -> str:
+        assert self._receiver is not None  # noqa: S101 - only called with one
+        started = time.monotonic()
+        while not await self._arrived(self._receiver()):  # noqa: ASYNC110 - a mailbox cannot signal an event
+            await asyncio.sleep(_LOOK_AGAIN)
+        return f"The test mail arrived after {time.monotonic() - started:.1f} seconds."
+
+    async def _arrived(self, receiver: Receiver) -> bool:
+        async with receiver, receiver.fetch(self._before) as deliveries:
+            async for delivery in deliveries:
+                try:
+                    message = await delivery.message()
+                except NotFound:
+                    continue
+                if message.message_id == self._message.message_id:
+                    return True
+        return False
