@@ -33,14 +33,13 @@ class Dovecot:
         self.sasl = self.ports["sasl"]
         self.owner = _owner()
         self.mail_root = folder / "mail"  # holds <user>/Maildir
-        self._users = folder / "passwd"
-        self._users.touch(mode=0o644)
+        self._users = folder / "users"
         self._log = folder / "dovecot.log"
         self._log.touch()
-        (folder / "run").mkdir()
-        self.mail_root.mkdir()
-        for owned in (self.mail_root, folder / "run", self._log):
-            self._give(owned)
+        os.chown(self._log, self.owner.pw_uid, self.owner.pw_gid)
+        for made in (self.mail_root, self._users, folder / "run"):
+            made.mkdir()
+            os.chown(made, self.owner.pw_uid, self.owner.pw_gid)
 
     @property
     def log(self) -> str:
@@ -48,10 +47,9 @@ class Dovecot:
         return self._log.read_text(errors="replace")
 
     def add_user(self, name: str, password: str) -> None:
-        """Let `name` sign in with `password`; both may hold any character but a colon or line end in the name."""
+        """Let `name` sign in with `password`; the password may be any text, the name all but slash and colon."""
         secret = base64.b64encode(password.encode()).decode()
-        with self._users.open("a", encoding="utf-8") as users:
-            users.write(f"{name}:{{PLAIN.b64}}{secret}\n")
+        (self._users / name).write_text(f"{name}:{{PLAIN.b64}}{secret}\n", encoding="utf-8")
 
     def deliver(self, user: str, raw: bytes, folder: str = "INBOX") -> None:
         """Put a message into a folder of `user`, byte for byte."""
@@ -67,9 +65,6 @@ class Dovecot:
 
     def _maildir(self, user: str, folder: str) -> Maildir:
         return Maildir(self.mail_root / user / "Maildir", folder, self.owner)
-
-    def _give(self, path: Path) -> None:
-        os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
 
 
 @contextmanager

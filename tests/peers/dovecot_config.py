@@ -42,11 +42,12 @@ auth_username_format = %u
 auth_mechanisms = plain login scram-sha-1 scram-sha-256 $token_mechanisms
 auth_failure_delay = 0
 
-# Without the list of mechanisms an OAuth login also counts as a password mismatch.
+# One file per user, since a file is looked at again once a second at most. Without the list of mechanisms an OAuth login
+# also counts as a password mismatch.
 passdb {
   driver = passwd-file
   mechanisms = plain login scram-sha-1 scram-sha-256
-  args = scheme=PLAIN username_format=%u $folder/passwd
+  args = scheme=PLAIN username_format=%u $folder/users/%u
 }
 $token_passdb
 # Every user may receive mail.
