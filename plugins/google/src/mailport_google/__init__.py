@@ -1,0 +1,1 @@
+"""Gmail through a Google service account for mailport."""
