@@ -253,8 +253,12 @@ def _check_protocol(fields: ProtocolFields, scratch: pluggy.PluginManager) -> No
         if not getattr(scratch.hook, hook).get_hookimpls():
             raise PluginError(f"declares {direction} settings for “{fields.key}” without {hook}")
         for model in fields.models(direction):
-            if not issubclass(model, Settings) or "authentication" not in model.model_fields:
+            if not _is_settings(model):
                 raise PluginError(f"protocol “{fields.key}” has a settings model without authentication")
+
+
+def _is_settings(model: object) -> bool:
+    return isinstance(model, type) and issubclass(model, Settings) and "authentication" in model.model_fields
 
 
 def _unknown_protocol(key: str, known: list[str], reports: Iterable[PluginReport]) -> ConfigurationError:
