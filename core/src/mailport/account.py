@@ -16,7 +16,7 @@ from mailport.errors import ConfigurationError, Problem
 from mailport.fields import ComponentType, Direction, ProtocolFields, Settings
 from mailport.rules import IncomingRules, OutgoingRules
 
-__all__ = ["Account", "validate"]
+__all__ = ["Account", "check_component", "validate", "with_stored_secrets"]
 
 RECEIVE_TIMEOUT = 100.0
 """Seconds an incoming account waits for its server; the default of Send Mail Timeout, which only outgoing accounts have."""
@@ -92,6 +92,34 @@ def validate(protocol: ProtocolFields, direction: Direction, values: Mapping[str
     )
     check_component(protocol, account)
     return account
+
+
+def with_stored_secrets(
+    protocol: ProtocolFields, direction: Direction, form: Mapping[str, Any], stored: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the values of an unsaved form, with the stored secrets that it left empty (TST-08).
+
+    Raises ``ConfigurationError`` at the secret's field when a field that binds it changed: a secret must not travel to another
+    server, or for another identity, without a person who knows it.
+    """
+    model = _model(protocol, direction, form)
+    empty = [name for name in sorted(model.secret_fields()) if not form.get(name) and stored.get(name)]
+    changed = [name for name in sorted(model.binding_fields()) if _value(model, form, name) != _value(model, stored, name)]
+    changed += ["protocol"] if form.get("protocol") != stored.get("protocol") else []
+    if empty and changed:
+        labels = ", ".join(str(model.model_fields[name].title) if name in model.model_fields else name for name in changed)
+        raise ConfigurationError(
+            f"{model.model_fields[empty[0]].title} must be entered again, because this changed: {labels}.",
+            code="settings.secret_unbound",
+            field=empty[0],
+            remedy="Enter it once more.",
+        )
+    return dict(form) | {name: stored[name] for name in empty}
+
+
+def _value(model: type[Settings], values: Mapping[str, Any], name: str) -> str:
+    value = values.get(name)
+    return str(model.model_fields[name].get_default() if value is None else value)
 
 
 def check_component(protocol: ProtocolFields, account: Account) -> None:

@@ -1,0 +1,253 @@
+"""The same host for applications without asyncio: Django, Flask, scripts.
+
+One background thread runs the event loop, one per process: after a fork the child starts its own and leaves the parent's
+connections alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from mailport import host, poll
+from mailport.account import Account
+from mailport.diagnosis import Report
+from mailport.fields import Direction, ProtocolFields
+from mailport.message import Message
+from mailport.receipt import Receipt
+from mailport.registry import PluginReport, Rediscovery
+from mailport.transport import Acknowledgement, Action, Cursor, Delivery
+
+__all__ = ["Mailport", "Round"]
+
+T = TypeVar("T")
+
+
+class Mailport:
+    """What ``mailport.Mailport`` does, without ``await``; takes the same arguments, may be used from any thread.
+
+    Raises ``RuntimeError`` inside a running event loop, which it would stop: use ``mailport.Mailport`` there.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._make: Callable[[], host.Mailport] = lambda: host.Mailport(**options)
+        self._lock = threading.Lock()
+        self._engine: _Engine | None = None
+
+    def __repr__(self) -> str:
+        return f"<blocking {self._engine.mailport!r}>" if self._engine else "<blocking Mailport, not started>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is under way, close every session and end the thread."""
+        with self._lock:
+            engine, self._engine = self._engine, None
+        if engine is not None and engine.pid == os.getpid():
+            engine.stop()
+
+    def protocols(self) -> tuple[ProtocolFields, ...]:
+        """Return the installed protocols, by title."""
+        return self._started().mailport.protocols()
+
+    def plugins(self) -> tuple[PluginReport, ...]:
+        """Return every plugin that was found: loaded, or failed and why."""
+        return self._started().mailport.plugins()
+
+    def rediscover(self) -> Rediscovery:
+        """Load plugins that were installed since."""
+        return self._started().mailport.rediscover()
+
+    def account(self, values: Mapping[str, Any], direction: Direction | str = Direction.OUTGOING) -> Account:
+        """Return the account that flat ``values`` describe. Raises ``ConfigurationError`` naming every field at fault."""
+        return self._started().mailport.account(values, direction)
+
+    def submit(self, message: Message, account: Account) -> Receipt:
+        """Send one message; threads may call it at the same time."""
+        engine = self._started()
+        return engine.run(engine.mailport.submit(message, account))
+
+    def find(self, message_id: str, account: Account) -> bool | None:
+        """Say whether a message left through this account; None where the protocol cannot tell."""
+        engine = self._started()
+        return engine.run(engine.mailport.find(message_id, account))
+
+    def test_connection(self, account: Account, **options: Any) -> Report:
+        """Check an account rung by rung; takes the options of ``mailport.Mailport.test_connection``."""
+        engine = self._started()
+        return engine.run(engine.mailport.test_connection(account, **options))
+
+    @contextmanager
+    def poll(self, account: Account, cursor: Cursor = None, limit: int | None = None) -> Iterator[Round]:
+        """Read the mailbox once, from ``cursor`` on, at most ``limit`` messages."""
+        engine = self._started()
+        work = _Work(engine)
+        try:
+            yield Round(work, engine.run(work.enter(engine.mailport, account, cursor, limit)))
+        finally:
+            engine.run(work.leave())
+
+    def _started(self) -> _Engine:
+        _refuse_running_loop()
+        with self._lock:
+            if self._engine is None or self._engine.pid != os.getpid():
+                self._engine = _Engine(self._make)
+            return self._engine
+
+
+class Round:
+    """One poll of one mailbox: iterate it, store what comes together with ``cursor``, then ``acknowledge``."""
+
+    def __init__(self, work: _Work, inner: poll.Round) -> None:
+        self._work = work
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[LoadedDelivery]:
+        deliveries = aiter(self._inner)
+        while (delivery := self._work.do(_next(deliveries))) is not None:
+            yield LoadedDelivery(self._work, delivery)
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place up to which everything iterated so far is covered."""
+        return self._inner.cursor
+
+    @property
+    def settled(self) -> tuple[Acknowledgement, ...]:
+        """After the round: the outcomes of what the protocol commits when the session ends."""
+        return self._inner.settled
+
+    def acknowledge(self, action: Action, deliveries: Sequence[LoadedDelivery] | None = None) -> Sequence[Acknowledgement]:
+        """Apply ``action`` to ``deliveries``, by default to all that were iterated; call it after they were stored."""
+        chosen = None if deliveries is None else [delivery.listed for delivery in deliveries]
+        return self._work.do(self._inner.acknowledge(action, chosen))
+
+
+class LoadedDelivery:
+    """One fetched message; ``listed`` has its key, size, flags and time."""
+
+    def __init__(self, work: _Work, listed: Delivery) -> None:
+        self._work = work
+        self.listed = listed
+
+    @property
+    def key(self) -> str:
+        """The key, stable across sessions and unique in the mailbox."""
+        return self.listed.key
+
+    def read(self) -> bytes:
+        """Return the message's bytes as one piece."""
+        return self._work.do(self.listed.read())
+
+    def save(self, path: Path) -> int:
+        """Write the message's bytes to ``path`` as they come; return how many."""
+        return self._work.do(self.listed.save(path))
+
+    def message(self) -> Message:
+        """Return the message, read into memory."""
+        return self._work.do(self.listed.message())
+
+
+async def _next(deliveries: AsyncIterator[Delivery]) -> Delivery | None:
+    return await anext(deliveries, None)
+
+
+def _refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("mailport.blocking would stop the running event loop; use mailport.Mailport with await")
+
+
+class _Engine:
+    """The loop, its thread and the host that lives in it."""
+
+    def __init__(self, make: Callable[[], host.Mailport]) -> None:
+        self.pid = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="mailport", daemon=True)
+        self._thread.start()
+        self.mailport = self.run(_made(make))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` in the loop; Ctrl-C cancels it and waits until it has cleaned up."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    def stop(self) -> None:
+        self.run(self.mailport.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _made(make: Callable[[], host.Mailport]) -> host.Mailport:
+    return make()
+
+
+class _Work:
+    """A poll as one task of the loop: what it opened must be closed by the same task."""
+
+    def __init__(self, engine: _Engine) -> None:
+        self._engine = engine
+        self._orders: asyncio.Queue[tuple[Coroutine[Any, Any, Any], Future[Any]] | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def enter(self, mailport: host.Mailport, account: Account, cursor: Cursor, limit: int | None) -> poll.Round:
+        entered: asyncio.Future[poll.Round] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.ensure_future(self._serve(mailport, account, cursor, limit, entered))
+        return await entered
+
+    async def leave(self) -> None:
+        self._orders.put_nowait(None)
+        if self._task is not None:
+            await self._task
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._engine.run(self._order(work))
+
+    async def _order(self, work: Coroutine[Any, Any, T]) -> T:
+        answer: Future[T] = Future()
+        self._orders.put_nowait((work, answer))
+        return await asyncio.wrap_future(answer)
+
+    async def _serve(
+        self,
+        mailport: host.Mailport,
+        account: Account,
+        cursor: Cursor,
+        limit: int | None,
+        entered: asyncio.Future[poll.Round],
+    ) -> None:
+        try:
+            async with mailport.poll(account, cursor, limit) as round_:
+                entered.set_result(round_)
+                while (order := await self._orders.get()) is not None:
+                    await _carry_out(*order)
+        except BaseException as error:
+            if entered.done():
+                raise
+            entered.set_exception(error)
+
+
+async def _carry_out(work: Coroutine[Any, Any, Any], answer: Future[Any]) -> None:
+    try:
+        answer.set_result(await work)
+    except Exception as error:
+        answer.set_exception(error)

@@ -1,0 +1,9 @@
+"""A complete protocol in memory: a mail system to look at from the side, and the plugin that talks to it.
+
+Its files have the names of any transport's files; who writes one can begin by reading these.
+"""
+
+from mailport.testing.memory.plugin import MemoryPlugin
+from mailport.testing.memory.server import Faults, Gate, Mailbox, MemoryMail, Reply, StoredMail
+
+__all__ = ["Faults", "Gate", "Mailbox", "MemoryMail", "MemoryPlugin", "Reply", "StoredMail"]
