@@ -1,0 +1,37 @@
+# `make demo` and `make test` are all a newcomer needs; both set up what they use.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check tox benchmarks clean
+
+SERVERS := postfix dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd
+
+help:
+	@echo "make demo        send a first mail on this machine and read it back"
+	@echo "make test        run every test, against real mail servers"
+	@echo "make check       lint and types"
+	@echo "make tox         each package alone, documentation, wheels"
+	@echo "make benchmarks  compare with peers, side by side"
+
+.venv/ready: pyproject.toml $(wildcard */pyproject.toml plugins/*/pyproject.toml) scripts/setup
+	scripts/setup
+
+demo: .venv/ready
+	.venv/bin/python examples/first_mail.py
+
+# Without the right to install, the tests that lack a server say so and skip; in CI that is an error.
+test: .venv/ready
+	scripts/debian-packages $(SERVERS) || [ -z "$$CI" ]
+	.venv/bin/pytest --numprocesses auto --dist loadgroup
+
+check: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy core/src $(wildcard plugins/*/src) tests/typing tests/peers examples
+
+tox: .venv/ready
+	.venv/bin/tox run
+
+benchmarks: .venv/ready
+	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; .venv/bin/python $$benchmark || exit 1; done
+
+clean:
+	rm -rf .venv .tox build dist demo-data
