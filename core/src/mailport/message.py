@@ -167,7 +167,8 @@ class Message:
         if set(changes) <= _ENVELOPE or self.original is None:
             return replace(self, **changes)
         content = Composed(text=self.text, html=self.html, attachments=self.attachments)
-        return replace(self, original=None, **({"content": content} | changes))
+        headers = tuple((name, value) for name, value in self.headers if _may_stand(name))
+        return replace(self, original=None, **({"content": content, "headers": headers} | changes))
 
     def chunks(self, *, keep_bcc: bool = False) -> Iterator[bytes]:
         """Yield the RFC 5322 bytes in pieces of at most 256 KB; Bcc leaves only where the protocol reads it there."""
@@ -196,6 +197,11 @@ def _addresses(name: str, given: _Addresses) -> tuple[Address, ...]:
         raise
 
 
+def _may_stand(name: str) -> bool:
+    """Whether a further header of that name may be written: the message's own and those of its body are not further."""
+    return bool(_HEADER_NAME.fullmatch(name)) and name.lower() not in _OWN_HEADERS and not name.lower().startswith("content-")
+
+
 def _check_headers(message: Message) -> None:
     ids = {
         "message_id": message.message_id,
@@ -213,7 +219,7 @@ def _check_headers(message: Message) -> None:
     for name, _ in message.headers:
         if not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError(f"“{name[:60]}” is not a header name.", code="message.header_name", field="headers")
-        if name.lower() in _OWN_HEADERS:
+        if not _may_stand(name):
             raise ConfigurationError(
                 f"The header {name} has an attribute of its own.", code="message.header_name", field="headers"
             )
