@@ -1,0 +1,151 @@
+"""What a token endpoint says, as mailport errors: by its OAuth error, never by its words, which are for people."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from mailport.account import Account
+from mailport.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    MailportError,
+    Throttled,
+    TransportError,
+    Unreachable,
+)
+
+from mailport_smtp.said import clean
+
+__all__ = ["blame_token_request", "explain_answer", "malformed", "seconds"]
+
+# OAuth error: class, code, field, remedy. RFC 6749 section 5.2; the client's proof is named when it is known which it was.
+_ERRORS: dict[str, tuple[type[MailportError], str, str, str]] = {
+    "invalid_client": (
+        AuthenticationFailed,
+        "authentication.client",
+        "client_secret_key",
+        "Check Client ID, and enter a new secret: it may have expired.",
+    ),
+    "unauthorized_client": (
+        AuthenticationFailed,
+        "authentication.client_not_allowed",
+        "client_id",
+        "Check Client ID and tenant, and have an administrator allow this application.",
+    ),
+    "invalid_scope": (ConfigurationError, "authentication.scope", "scope", "Check Scope."),
+    "invalid_resource": (ConfigurationError, "authentication.scope", "scope", "Check Scope."),
+    "invalid_grant": (
+        AuthenticationFailed,
+        "authentication.grant",
+        "token_url",
+        "Have an administrator look at this application's rights.",
+    ),
+    "unsupported_grant_type": (
+        ConfigurationError,
+        "authentication.grant_type",
+        "token_url",
+        "The server must offer the grant “client credentials”; check Token URL.",
+    ),
+    "invalid_request": (
+        ConfigurationError,
+        "authentication.token_request",
+        "token_url",
+        "Check Token URL, Client ID and Scope.",
+    ),
+}
+
+
+def explain_answer(status: int, body: bytes, retry_after: str | None, account: Account) -> MailportError:
+    """Return an answer other than 200 as an error."""
+    said = _said(body)
+    text = clean(str(said.get("error_description") or said.get("error") or ""), account)
+    facts: dict[str, Any] = {"provider_code": _number(text) or str(status), "request_id": _request_id(said)}
+    waits = seconds(retry_after)
+    if status == 429:
+        return _throttled(waits, facts)
+    if status >= 500 or said.get("error") in ("temporarily_unavailable", "server_error"):
+        return Unreachable(
+            f"The token server cannot answer now ({status}).",
+            code="authentication.token_unavailable",
+            remedy="Try again later.",
+            retry_after=waits,
+            **facts,
+        )
+    if said.get("error") in _ERRORS:
+        return _known(str(said["error"]), text, account, facts)
+    return ConfigurationError(
+        f"The token server answered {status}{f': {text}' if text else ''}.",
+        code="authentication.token_url",
+        field="token_url",
+        remedy="Check Token URL; redirects are not followed.",
+        **facts,
+    )
+
+
+def _known(error: str, text: str, account: Account, facts: dict[str, Any]) -> MailportError:
+    kind, code, field, remedy = _ERRORS[error]
+    if field == "client_secret_key" and getattr(account.settings, "client_secret_key", None) is None:
+        field, remedy = "client_certificate", "Check Client ID, and that the certificate is registered and has not expired."
+    return kind(f"The token server refused: {text or error}", code=code, field=field, remedy=remedy, **facts)
+
+
+def _throttled(waits: float | None, facts: dict[str, Any]) -> Throttled:
+    return Throttled(
+        "The token server asks to come back later.",
+        code="authentication.token_throttled",
+        retry_after=waits,
+        remedy="Nothing to do: it is tried again later.",
+        **facts,
+    )
+
+
+def malformed() -> TransportError:
+    """Return the error for an answer that holds no token."""
+    return TransportError(
+        "The token server's answer holds no token.",
+        code="authentication.token_malformed",
+        field="token_url",
+        remedy="Check Token URL: it must be the token endpoint itself.",
+    )
+
+
+def blame_token_request(error: MailportError) -> None:
+    """Make a failure to reach the token endpoint one of signing in, with the field that says where the endpoint is."""
+    if not error.code.startswith("authentication."):
+        error.code = "authentication.token_" + error.code.replace(".", "_")
+        error.field = error.field if error.field in ("ca_certificates", "proxy_url") else "token_url"
+
+
+def seconds(retry_after: str | None) -> float | None:
+    """Return a Retry-After header, which holds seconds or a date, in seconds."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _said(body: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _number(text: str) -> str | None:
+    """Return Entra's error number, by which its documentation is searched."""
+    found = re.search(r"\bAADSTS\d+", text)
+    return found[0] if found else None
+
+
+def _request_id(said: dict[str, Any]) -> str | None:
+    value = said.get("correlation_id") or said.get("trace_id")
+    return str(value)[:64] if value else None

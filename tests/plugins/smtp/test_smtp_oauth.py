@@ -1,0 +1,143 @@
+"""Tokens by client credentials, from an endpoint that checks what it is given."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from mailport.account import Account, validate
+from mailport.egress import EgressPolicy
+from mailport.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    MailportError,
+    Throttled,
+    TimedOut,
+    TransportError,
+    Unreachable,
+)
+from mailport.fields import Direction
+from mailport.services import Services
+from mailport_smtp.fields import PROTOCOLS
+from mailport_smtp.oauth import access_token, forget_token
+
+from tests.peers.pki import Pki
+from tests.peers.token_endpoint import MALFORMED, SERVER_ERROR, TokenEndpoint, TokenFault, slow, throttled
+from tests.peers.token_grant import Client
+
+SMTP = PROTOCOLS[0]
+SECRET = "a-secret-that-nobody-must-see"
+USER = "ann@example.test"
+
+
+def account(endpoint: TokenEndpoint, pki: Pki, **changes: Any) -> Account:
+    """An account that takes its tokens from `endpoint`."""
+    values = {
+        "authentication": "xoauth2",
+        "host": "127.0.0.1",
+        "user_name": USER,
+        "token_url": endpoint.url,
+        "scope": "mail",
+        "client_id": "client-1",
+        "client_secret_key": SECRET,
+        "ca_certificates": pki.ca_pem,
+    }
+    return validate(SMTP, Direction.OUTGOING, values | changes)
+
+
+@pytest.fixture
+def endpoint(token_endpoint: TokenEndpoint) -> TokenEndpoint:
+    """A token endpoint that knows our client."""
+    token_endpoint.clients["client-1"] = Client(USER, secret=SECRET)
+    return token_endpoint
+
+
+async def failure(account: Account, services: Services | None = None) -> MailportError:
+    """The error that asking for a token ends in."""
+    with pytest.raises(MailportError) as caught:
+        await access_token(account, services or Services())
+    return caught.value
+
+
+async def test_a_secret_gets_a_token_that_is_kept(endpoint: TokenEndpoint, pki: Pki) -> None:
+    """A token is asked for once and reused until it is forgotten.  # SND-06"""
+    services, one = Services(), account(endpoint, pki)
+    tokens = [await access_token(one, services) for _ in range(3)]
+    assert len(set(tokens)) == 1
+    forget_token(one, services, tokens[0])
+    assert await access_token(one, services) != tokens[0]
+    assert len(endpoint.requests) == 2
+
+
+async def test_many_who_need_a_token_share_one_request(endpoint: TokenEndpoint, pki: Pki) -> None:
+    """At most one token request is under way per credential.  # REL-07"""
+    services = Services()
+    await asyncio.gather(*(access_token(account(endpoint, pki), services) for _ in range(20)))
+    assert len(endpoint.requests) == 1
+
+
+async def test_a_certificate_stands_in_for_the_secret(endpoint: TokenEndpoint, pki: Pki) -> None:
+    """With a client certificate the request is signed, and no secret is sent."""
+    endpoint.clients["client-1"] = Client(USER, certificate=pki.client)
+    proof = {"client_secret_key": None, "client_certificate": pki.client.read_text()}
+    assert await access_token(account(endpoint, pki, **proof), Services())
+    assert "client_secret" not in endpoint.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "code", "field"),
+    [
+        ({"client_secret_key": "wrong"}, AuthenticationFailed, "authentication.client", "client_secret_key"),
+        ({"scope": "unknown"}, ConfigurationError, "authentication.scope", "scope"),
+        ({"ca_certificates": ""}, ConfigurationError, "authentication.token_tls_certificate_authority", "ca_certificates"),
+        ({"token_url": "https://127.0.0.1:1/"}, Unreachable, "authentication.token_connect_refused", "token_url"),
+        ({"token_url": "https://nowhere.invalid/"}, MailportError, "authentication.token_name", "token_url"),
+    ],
+)
+async def test_a_wrong_setting_is_named(
+    endpoint: TokenEndpoint, pki: Pki, changes: dict[str, Any], kind: type[MailportError], code: str, field: str
+) -> None:
+    """Whatever is wrong with a setting, the error names that setting and never holds the secret."""
+    endpoint.scopes = {"mail"}
+    error = await failure(account(endpoint, pki, **changes))
+    assert isinstance(error, kind)
+    assert error.code.startswith(code)
+    assert error.field == field
+    assert SECRET not in repr(error) + str(error.as_dict())
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "code", "retry_after"),
+    [
+        (throttled("120"), Throttled, "authentication.token_throttled", 120.0),
+        (SERVER_ERROR, Unreachable, "authentication.token_unavailable", None),
+        (MALFORMED, TransportError, "authentication.token_malformed", None),
+        (TokenFault(200, b"[]"), TransportError, "authentication.token_malformed", None),
+        (TokenFault(200, b'{"access_token": "a\\r\\nb"}'), TransportError, "authentication.token_malformed", None),
+        (TokenFault(302, b"", {"Location": "https://127.0.0.1:1/"}), ConfigurationError, "authentication.token_url", None),
+        (TokenFault(404, b"<html>"), ConfigurationError, "authentication.token_url", None),
+    ],
+)
+async def test_odd_answers(
+    endpoint: TokenEndpoint, pki: Pki, fault: TokenFault, kind: type[MailportError], code: str, retry_after: float | None
+) -> None:
+    """A server that is busy, broken or elsewhere never leads to a demand for new credentials.  # REL-06"""
+    endpoint.faults.append(fault)
+    error = await failure(account(endpoint, pki))
+    assert type(error) is kind
+    assert (error.code, error.retry_after) == (code, retry_after)
+
+
+async def test_a_silent_endpoint_times_out(endpoint: TokenEndpoint, pki: Pki) -> None:
+    """The request ends with the account's timeout.  # OUT-22"""
+    endpoint.faults.append(slow(3))
+    error = await failure(account(endpoint, pki, send_mail_timeout=1))
+    assert isinstance(error, TimedOut)
+    assert error.code == "authentication.token_timeout"
+
+
+async def test_the_egress_policy_counts_for_the_token_url(endpoint: TokenEndpoint, pki: Pki) -> None:
+    """A token URL on a private address is refused where only public ones may be reached.  # SEC-03"""
+    error = await failure(account(endpoint, pki), replace(Services(), egress=EgressPolicy(public_only=True)))
+    assert (error.code, error.field) == ("authentication.token_egress_refused", "token_url")
+    assert endpoint.requests == []
