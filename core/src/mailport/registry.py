@@ -13,18 +13,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 from stevedore.extension import ExtensionManager
 
 from mailport import hookspecs
-from mailport.account import Account
 from mailport.errors import ConfigurationError, MailportError, PluginError
-from mailport.events import Event
 from mailport.fields import Direction, ProtocolFields, Settings
-from mailport.policies import Policy
-from mailport.services import Services
+
+if TYPE_CHECKING:  # listing the protocols needs neither messages nor an event loop: discovery stays cheap
+    from mailport.account import Account
+    from mailport.events import Event
+    from mailport.policies import Policy
+    from mailport.services import Services
 
 __all__ = ["GROUP", "PluginReport", "Rediscovery", "Registry"]
 
