@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from mailport.account import Account
-from mailport.errors import Unreachable
+from mailport.errors import NotFound, Unreachable
 from mailport.testing.memory.fields import MemoryIncoming
 from mailport.testing.memory.server import Connection, MemoryMail
 from mailport.testing.memory.session import connect, settings_of, sign_in
@@ -28,11 +28,13 @@ class MemoryProbe(Probe):
         return f"<MemoryProbe {self._account.user_name}>"
 
     async def close(self) -> None:
+        """Hang up."""
         if self._connection is not None:
             self._connection.close()
         self._connection = None
 
     def steps(self) -> Sequence[Step]:
+        """Return one step for each thing that can go wrong by itself."""
         return (
             Step((Rung.CONNECT, Rung.GREETING), self._connect),
             Step((Rung.AUTHENTICATION,), self._sign_in),
@@ -53,6 +55,12 @@ class MemoryProbe(Probe):
             return ""  # sending needs no folder
         async with translated(), asyncio.timeout(self._account.timeout):
             mailbox = await self._connected().mailbox()
+        if settings.folder not in mailbox.folders:
+            raise NotFound(
+                f"There is no folder {settings.folder}.",
+                field="folder",
+                remedy=f"Choose one of: {', '.join(sorted(mailbox.folders))}.",
+            )
         return f"{settings.folder} holds {len(mailbox.mails(settings.folder))} messages."
 
     def _connected(self) -> Connection:

@@ -1,0 +1,90 @@
+"""The host for applications without asyncio."""
+
+import os
+import threading
+
+import pytest
+
+from mailport import Action, ActionKind, AuthenticationFailed, Direction, blocking
+from mailport.testing.memory import MemoryPlugin
+from tests.core.conftest import ANN
+
+
+@pytest.fixture
+def desk(memory):
+    """A blocking host with the memory protocol."""
+    with blocking.Mailport(plugins=[MemoryPlugin(memory)], discover=False) as mailport:
+        yield mailport
+
+
+def test_sending_and_receiving_need_no_await(desk, memory, values, compose):
+    """A message goes out, comes in and is acknowledged."""
+    desk.submit(compose(to=ANN), desk.account(values))
+    with desk.poll(desk.account(values, Direction.INCOMING)) as round_:
+        found = [(delivery.key, delivery.message().subject) for delivery in round_]
+        answers = round_.acknowledge(Action(ActionKind.DELETE))
+    assert [subject for _, subject in found] == ["Hello"]
+    assert [answer.done for answer in answers] == [True]
+    assert round_.cursor is not None
+    assert memory.open_connections == memory.connections[:1]
+
+
+def test_threads_share_the_sessions(desk, memory, values, compose):
+    """Many threads send at once over the same few connections."""
+    account = desk.account(values)
+    threads = [threading.Thread(target=desk.submit, args=(compose(), account)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(memory.accepted) == 20
+    assert len(memory.connections) < 20
+
+
+async def test_a_running_loop_is_refused(desk, values):
+    """Blocking inside a loop would stop it: the error says what to use instead."""
+    with pytest.raises(RuntimeError, match=r"use mailport\.Mailport"):
+        desk.account(values)
+
+
+def test_errors_reach_the_caller(desk, values, compose):
+    """The exception is the one that the asynchronous host raises."""
+    with pytest.raises(AuthenticationFailed):
+        desk.submit(compose(), desk.account(values | {"password": "x"}))
+    with pytest.raises(AuthenticationFailed), desk.poll(desk.account(values | {"password": "x"}, "incoming")):
+        pass
+
+
+def test_a_round_that_fails_in_the_middle_is_closed(desk, memory, values, compose):
+    """The host's own error passes through, and the connection is given back."""
+    memory.mailboxes[ANN].add(compose().to_bytes())
+    with pytest.raises(ZeroDivisionError), desk.poll(desk.account(values, "incoming")) as round_:
+        for _ in round_:
+            raise ZeroDivisionError
+    assert memory.open_connections == []
+
+
+def test_a_forked_child_starts_its_own_loop(desk, memory, values, compose):
+    """The child of a fork sends by itself and leaves the parent's connections alone."""
+    account = desk.account(values)
+    desk.submit(compose(), account)
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        receipt = desk.submit(compose(), account)
+        os.write(writer, b"sent" if receipt.accepted else b"lost")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 10) == b"sent"
+    assert desk.submit(compose(), account).accepted
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_closed_host_can_be_used_again(desk, values, compose):
+    """Closing ends the thread; the next call starts a new one."""
+    desk.submit(compose(), desk.account(values))
+    desk.close()
+    assert "not started" in repr(desk)
+    assert desk.submit(compose(), desk.account(values)).accepted
+    assert desk.test_connection(desk.account(values)).passed
+    assert desk.protocols()[0].key == "memory"

@@ -1,0 +1,160 @@
+"""The pool: lend, reuse, expire, wait, close."""
+
+import asyncio
+
+import pytest
+
+from mailport import Mailport, SessionLimits, Unreachable
+from mailport.account import validate
+from mailport.errors import AuthenticationFailed
+from mailport.fields import Direction
+from mailport.receipt import Receipt, Status
+from mailport.session import SessionPool
+from mailport.testing.memory import MemoryPlugin
+from mailport.transport import Sender
+from tests.core.test_account import GOOD, PROTOCOL
+
+
+class Slow(Sender):
+    """A sender that holds each message until it is told to go on."""
+
+    max_in_flight = 2
+    max_messages = 3
+
+    def __init__(self, log, gate, failure=None):
+        self.log, self.gate, self.failure, self.up = log, gate, failure, False
+
+    async def open(self):
+        await asyncio.sleep(0)
+        self.log.append("open")
+        if self.failure:
+            raise self.failure
+        self.up = True
+
+    async def close(self):
+        self.log.append("close")
+        self.up = False
+
+    @property
+    def alive(self):
+        return self.up
+
+    async def send(self, message):
+        await self.gate.wait()
+        return Receipt.for_all("", ("a@example.org",), Status.ACCEPTED)
+
+
+class Bench:
+    def __init__(self, failure=None, **limits):
+        self.log, self.gate, self.now = [], asyncio.Event(), 0.0
+        self.account = validate(PROTOCOL, Direction.OUTGOING, GOOD)
+        self.failure = failure
+        self.pool = SessionPool(self.make, SessionLimits(**({"max_sessions": 2} | limits)), lambda: self.now)
+
+    def make(self, account):
+        return Slow(self.log, self.gate, self.failure)
+
+    async def use(self):
+        async with self.pool.lend(self.account) as lent:
+            return await lent.sender.send(None)
+
+
+async def test_sessions_are_opened_as_far_as_needed_and_allowed():
+    """Two messages share a session, two sessions are the limit, the rest waits."""
+    bench = Bench()
+    work = [asyncio.ensure_future(bench.use()) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    assert repr(bench.pool) == "<SessionPool open=2 busy=2 idle=0 waiting=1>"
+    bench.gate.set()
+    await asyncio.gather(*work)
+    assert "busy=0" in repr(bench.pool)
+    await bench.pool.close()
+    assert bench.log == ["open", "open", "close", "close"]
+
+
+async def test_a_session_is_replaced_after_its_last_message():
+    """A sender that takes three messages is closed after the third."""
+    bench = Bench(max_sessions=1)
+    bench.gate.set()
+    for _ in range(4):
+        await bench.use()
+    assert bench.log == ["open", "close", "open"]
+    await bench.pool.close()
+
+
+async def test_an_idle_session_expires():
+    """Nobody keeps a connection that a server would close."""
+    bench = Bench(max_idle=0.01)
+    bench.gate.set()
+    await bench.use()
+    await asyncio.sleep(0.05)
+    assert bench.log == ["open", "close"]
+    await bench.pool.close()
+
+
+async def test_one_failed_opening_answers_everybody_who_waited():
+    """Twenty messages for a server that is down make one attempt, then the next message tries again."""
+    bench = Bench(Unreachable("down"))
+    failures = await asyncio.gather(*(bench.use() for _ in range(20)), return_exceptions=True)
+    assert {type(failure) for failure in failures} == {Unreachable}
+    assert bench.log == ["open"]
+    bench.failure = None
+    bench.gate.set()
+    await bench.use()
+    await bench.pool.close()
+
+
+async def test_the_circuit_closes_after_its_time():
+    """Refused credentials are not tried again for a while, and then once."""
+    bench = Bench(AuthenticationFailed("no"), circuit=60)
+    for moment in (0.0, 59.0, 61.0):
+        bench.now = moment
+        with pytest.raises(AuthenticationFailed):
+            await bench.use()
+    assert bench.log == ["open", "open"]
+    await bench.pool.close()
+
+
+async def test_cancelling_one_who_waits_leaves_the_others_their_session():
+    """The session that was being opened serves whoever still wants it."""
+    bench = Bench()
+    first, second = (asyncio.ensure_future(bench.use()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    bench.gate.set()
+    await second
+    assert bench.log == ["open"]
+    await bench.pool.close()
+
+
+async def test_closing_waits_for_what_is_under_way():
+    """A message under way is finished before its session is closed."""
+    bench = Bench()
+    work = asyncio.ensure_future(bench.use())
+    await asyncio.sleep(0.01)
+    closing = asyncio.ensure_future(bench.pool.close())
+    await asyncio.sleep(0.01)
+    assert not closing.done()
+    bench.gate.set()
+    await asyncio.gather(work, closing)
+    assert work.result().accepted
+
+
+async def test_closing_does_not_wait_forever():
+    """After the drain limit the sessions are closed under the work."""
+    bench = Bench(drain=0.01)
+    work = asyncio.ensure_future(bench.use())
+    await asyncio.sleep(0.01)
+    await bench.pool.close()
+    assert bench.log == ["open", "close"]
+    bench.gate.set()
+    await work
+
+
+async def test_accounts_do_not_share_sessions(memory, values, compose):
+    """Sending for one account never uses the session of another."""
+    memory.passwords["bob@example.org"] = "secret-of-bob"
+    async with Mailport(plugins=[MemoryPlugin(memory)], discover=False) as mail:
+        await mail.submit(compose(), mail.account(values))
+        await mail.submit(compose(), mail.account(values | {"user_name": "bob@example.org", "password": "secret-of-bob"}))
+    assert [stored.user for stored in memory.accepted] == ["ann@example.org", "bob@example.org"]
