@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.peers.mailbox import Mailbox
     from tests.peers.pki import Pki
     from tests.peers.postfix import Postfix
+    from tests.peers.smtpsink import SmtpSink
+    from tests.peers.token_endpoint import TokenEndpoint
     from tests.peers.tokens import TokenIssuer
 
 _users = itertools.count(1)
@@ -26,6 +28,15 @@ def peer(name: str) -> Any:
         return importlib.import_module(f"tests.peers.{name}")
     except ModuleNotFoundError as error:
         lack(f"the peer {name} needs the Python package {error.name}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_authorities_only() -> Iterator[None]:
+    """Forget the authorities that this machine's environment names: they beat the ones that a test gives a client."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+            environment.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +73,17 @@ def mailbox(dovecot: "Dovecot") -> "Mailbox":
     made: Mailbox = peer("mailbox").Mailbox(dovecot, f"user{next(_users)}@example.test", secrets.token_urlsafe(16))
     dovecot.add_user(made.address, made.password)
     return made
+
+
+@pytest.fixture
+def smtp_sink() -> "Iterator[SmtpSink]":
+    """Takes everything, fast; its messages can be read."""
+    with peer("smtpsink").serve_smtp_sink() as sink:
+        yield sink
+
+
+@pytest.fixture
+def token_endpoint(pki: "Pki", token_issuer: "TokenIssuer") -> "Iterator[TokenEndpoint]":
+    """An OAuth token endpoint without clients: register them in `clients`."""
+    with peer("token_endpoint").TokenEndpoint(token_issuer, pki.server_context()) as endpoint:
+        yield endpoint

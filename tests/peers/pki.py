@@ -1,6 +1,7 @@
 """Certificates of a private authority: a good one, and one for every way a certificate can be bad."""
 
 import ssl
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,15 @@ class Pki:
     def client_context(self) -> ssl.SSLContext:
         """A strict client context that trusts this authority only."""
         return ssl.create_default_context(cafile=str(self.ca))
+
+    def legacy_client_context(self) -> ssl.SSLContext:
+        """A client context that also speaks TLS 1.0, which OpenSSL has at security level 0 only."""
+        context = self.client_context()
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        return context
 
     def server_context(self, certificate: Path | None = None) -> ssl.SSLContext:
         """A server context with `certificate`, by default the good one."""
