@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 from pathlib import Path
 
 from aiosmtpd.controller import Controller
@@ -23,12 +24,19 @@ LOGO = base64.b64decode(  # a red square of 8 x 8 pixels
 def main() -> None:
     """Start the server, send, read back, say what happened."""
     ROOT.mkdir(exist_ok=True)
-    server = Controller(Mailbox(str(ROOT / "inbox")), hostname="127.0.0.1", port=0)
+    server = Controller(Mailbox(str(ROOT / "inbox")), hostname="127.0.0.1", port=free_port())
     server.start()
     try:
-        asyncio.run(send_and_receive(server.server.sockets[0].getsockname()[1]))
+        asyncio.run(send_and_receive(server.port))
     finally:
         server.stop()
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
 
 
 async def send_and_receive(port: int) -> None:

@@ -135,7 +135,9 @@ def test_the_key_tells_accounts_apart():
 def test_a_stored_secret_serves_an_unsaved_form_that_changed_nothing_else():  # TST-08
     """The form leaves the secret empty, the stored one is used."""
     form = {name: value for name, value in GOOD.items() if name != "password"}
-    assert with_stored_secrets(PROTOCOL, Direction.OUTGOING, form | {"send_mail_timeout": 5}, GOOD)["password"] == "s3cret-canary"
+    assert (
+        with_stored_secrets(PROTOCOL, Direction.OUTGOING, form | {"send_mail_timeout": 5}, GOOD)["password"] == "s3cret-canary"
+    )
 
 
 @pytest.mark.parametrize("change", [{"host": "evil.example.org"}, {"port": 26}, {"user_name": "x@example.org"}])

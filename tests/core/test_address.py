@@ -25,7 +25,9 @@ def test_an_address_reads_back_from_what_it_writes(text):
     assert Address.parse(str(address)) == address
 
 
-@pytest.mark.parametrize("text", ["", "ann", "ann@", "@example.org", "a b@example.org", "a@b@c", "<>", "x" * 400 + "@example.org"])
+@pytest.mark.parametrize(
+    "text", ["", "ann", "ann@", "@example.org", "a b@example.org", "a@b@c", "<>", "x" * 400 + "@example.org"]
+)
 def test_what_is_no_address_is_refused(text):
     """Anything that is not one mailbox is a configuration error with a remedy."""
     with pytest.raises(ConfigurationError) as failure:

@@ -4,10 +4,10 @@ import json
 from typing import Literal
 
 from jsonschema import Draft202012Validator
-from tests.core.test_account import GOOD, PROTOCOL, Server
 
 from mailport.fields import ComponentType, Direction, ProtocolFields, Secret, setting
 from mailport.forms import form_fields, json_schema
+from tests.core.test_account import GOOD, PROTOCOL, Server
 
 
 class Optional(Server):

@@ -4,7 +4,16 @@ import asyncio
 
 import pytest
 
-from mailport import AuthenticationFailed, ConfigurationError, EventKind, Mailport, Refused, Status, Uncertain, UnsupportedFeature
+from mailport import (
+    AuthenticationFailed,
+    ConfigurationError,
+    EventKind,
+    Mailport,
+    Refused,
+    Status,
+    Uncertain,
+    UnsupportedFeature,
+)
 from mailport.hookspecs import hookimpl
 from mailport.message import Message
 from mailport.testing.memory import MemoryPlugin
