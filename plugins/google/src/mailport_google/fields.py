@@ -1,0 +1,154 @@
+"""The settings of Gmail through a service account, put together from groups of fields.
+
+A model lists its groups from the last to the first: pydantic orders fields by the reversed method resolution order, and a
+form shows them in that order.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator
+
+from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Secret, Settings, setting
+from mailport_google.texts import certificates, https_url, label_name, optional_address, proxy_address, secret_key
+
+__all__ = ["PROTOCOL", "GoogleIncoming", "GoogleOutgoing", "GoogleSettings"]
+
+GMAIL = "https://www.googleapis.com/auth/gmail"
+
+
+class ServiceAccount(Settings):
+    """Who signs in, and whose mail it is."""
+
+    component_types = frozenset({ComponentType.ADVANCED})
+
+    authentication: Literal["auth_login"] = setting("auth_login", label="Authentication", choices={"auth_login": "AuthLogin"})
+    service_account_address: MailAddress = setting(
+        label="Service Account Address",
+        help="The e-mail address of the service account, as the Google Cloud console shows it.",
+        placeholder="mail@project.iam.gserviceaccount.com",
+        binds=True,
+    )
+    private_key: Annotated[Secret, AfterValidator(secret_key)] = setting(
+        label="Private Key", help="The key in PEM form, or the whole JSON key file."
+    )
+    user_name: MailAddress = setting(
+        label="User Name",
+        help="The Google Workspace user on whose behalf mail is sent and read.",
+        placeholder="name@example.org",
+        binds=True,
+    )
+
+
+class Limits(Settings):
+    """How much of the API the account uses."""
+
+    max_connections: ClassVar[int] = 1
+    """Sessions that a pool keeps: one holds all parallel requests of the account."""
+
+    project_quota: Literal["new", "old"] = setting(
+        "new",
+        label="Project Quota",
+        help="Projects that used the Gmail API between November 2025 and April 2026 keep the higher limits.",
+        choices={"new": "New (6,000 units a minute)", "old": "Before May 2026 (15,000 units a minute)"},
+        advanced=True,
+    )
+    quota_units_per_minute: int = setting(
+        0,
+        label="Quota Units per Minute",
+        help="For each user, as the Google Cloud console shows it; 0 takes the number of Project Quota.",
+        advanced=True,
+        ge=0,
+        le=100_000_000,
+    )
+    parallel_requests: int = setting(
+        8, label="Parallel Requests", help="How many requests are under way at once.", advanced=True, ge=1, le=32
+    )
+
+
+class Reach(Settings):
+    """Where the account connects, how careful it is, and through what it goes."""
+
+    minimum_tls_version: Literal["1.2", "1.3"] = setting(
+        "1.2", label="Minimum TLS Version", choices={"1.2": "TLS 1.2", "1.3": "TLS 1.3"}, binds=True, advanced=True
+    )
+    ca_certificates: Annotated[str, AfterValidator(certificates)] = setting(
+        "",
+        label="CA Certificates",
+        help="Authorities to trust, in PEM form, instead of those of the system.",
+        binds=True,
+        advanced=True,
+    )
+    proxy_url: Annotated[str, AfterValidator(proxy_address)] = setting(
+        "", label="Proxy URL", placeholder="socks5://proxy:1080", binds=True, advanced=True, operator_only=True
+    )
+    token_url: Annotated[str, AfterValidator(https_url)] = setting(
+        "https://oauth2.googleapis.com/token", label="Token URL", binds=True, advanced=True, operator_only=True
+    )
+    api_url: Annotated[str, AfterValidator(https_url)] = setting(
+        "https://gmail.googleapis.com/", label="API URL", binds=True, advanced=True, operator_only=True
+    )
+
+
+class GoogleSettings(Reach, Limits, ServiceAccount):
+    """What both directions have."""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What the token shall allow: exactly this must stand in the domain-wide delegation."""
+        return ()
+
+
+class SentMail(Settings):
+    """What only a sender has."""
+
+    from_address: Annotated[str, AfterValidator(optional_address)] = setting(
+        "",
+        label="From Address",
+        help="Sends as this address instead of User Name. The user needs it as a verified “Send mail as” address.",
+        placeholder="team@example.org",
+        advanced=True,
+    )
+    read_sent_mail: bool = setting(
+        False,
+        label="Read Sent Mail",
+        help="Also asks for the scope gmail.readonly: the Message-ID that Gmail stored is read back, so that replies are "
+        "recognised, and a mail whose sending is uncertain is looked up.",
+        advanced=True,
+    )
+
+
+class GoogleOutgoing(SentMail, GoogleSettings):
+    """Sending."""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Only sending, unless the account also reads what it sent."""
+        return (f"{GMAIL}.send", f"{GMAIL}.readonly") if self.read_sent_mail else (f"{GMAIL}.send",)
+
+
+class Folder(Settings):
+    """Where in the mailbox to read."""
+
+    folder: Annotated[str, AfterValidator(label_name)] = setting(
+        "INBOX", label="Folder", help="A Gmail label; nested ones are written Parent/Child.", min_length=1
+    )
+
+
+class GoogleIncoming(Folder, GoogleSettings):
+    """Receiving."""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Reading, labels and the trash; permanent deletion would need more."""
+        return (f"{GMAIL}.modify",)
+
+
+PROTOCOL = ProtocolFields(
+    key="google",
+    title="Google Service Account",
+    outgoing=(GoogleOutgoing,),
+    incoming=(GoogleIncoming,),
+    capabilities=Capabilities(folders=True, mark_read=True, lookup=True),
+)
