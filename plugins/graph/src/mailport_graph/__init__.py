@@ -1,1 +1,1 @@
-"""Microsoft Graph for mailport."""
+"""Microsoft Graph for mailport: sends as, and reads, mailboxes of Microsoft 365."""
