@@ -31,16 +31,16 @@ class MemoryPlugin:
         return (self.protocol,)
 
     @hookimpl
-    def mailport_send(self, account: Account, services: Services) -> Sender | None:  # noqa: ARG002
+    def mailport_send(self, account: Account, services: Services) -> Sender | None:
         """Return a sender."""
-        return MemorySender(account, self.mail)
+        return MemorySender(account, self.mail, self.protocol.capabilities)
 
     @hookimpl
-    def mailport_receive(self, account: Account, services: Services) -> Receiver | None:  # noqa: ARG002
+    def mailport_receive(self, account: Account, services: Services) -> Receiver | None:
         """Return a receiver."""
         return MemoryReceiver(account, self.mail, self.protocol.capabilities)
 
     @hookimpl
-    def mailport_test_connection(self, account: Account, services: Services) -> Probe | None:  # noqa: ARG002
+    def mailport_test_connection(self, account: Account, services: Services) -> Probe | None:
         """Return the steps of Test Connection."""
         return MemoryProbe(account, self.mail)

@@ -33,23 +33,26 @@ class MemoryReceiver(Receiver):
         return f"<MemoryReceiver {self._account.user_name} open={self._connection is not None}>"
 
     async def open(self) -> None:
+        """Connect and sign in."""
         self._connection = await signed_in(self._account, self._mail)
 
     async def close(self) -> None:
+        """Hang up."""
         if self._connection is not None:
             self._connection.close()
         self._connection = None
 
     @asynccontextmanager
     async def fetch(self, cursor: Cursor, limit: int | None = None) -> AsyncIterator[Deliveries]:
+        """List the messages with a greater uid than the cursor's."""
         mailbox = await self._mailbox()
         last = _last_uid(cursor, mailbox.epoch)
-        mails = [mail for mail in mailbox.mails(self._folder) if mail.uid > last][:limit]
-        yield MemoryDeliveries(
-            [self._delivery(mail, mailbox.epoch) for mail in mails], start={"epoch": mailbox.epoch, "uid": last}
-        )
+        fresh = [mail for mail in mailbox.mails(self._folder) if mail.uid > last]
+        deliveries = [self._delivery(mail, mailbox.epoch) for mail in fresh[:limit]]
+        yield MemoryDeliveries(deliveries, start={"epoch": mailbox.epoch, "uid": last})
 
     async def acknowledge(self, deliveries: Sequence[Delivery], action: Action) -> Sequence[Acknowledgement]:
+        """Do it at once, one after another."""
         self._check(action)
         return [await self._settle(delivery.key, action) for delivery in deliveries]
 
@@ -122,6 +125,7 @@ class MemoryDeliveries(Deliveries):
         self._start = start
 
     async def iterate(self) -> AsyncIterator[Delivery]:
+        """Yield the deliveries by uid."""
         for delivery in self._deliveries:
             yield delivery
         self.cursor = self._deliveries[-1].cursor if self._deliveries else self._start

@@ -6,8 +6,10 @@ import asyncio
 
 from mailport.account import Account
 from mailport.errors import Refused, Unreachable
+from mailport.fields import Capabilities
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
+from mailport.testing.memory.fields import EVERYTHING
 from mailport.testing.memory.server import Answer, Connection, MemoryMail, Transfer
 from mailport.testing.memory.session import signed_in
 from mailport.testing.memory.translate import translated
@@ -25,9 +27,10 @@ class MemorySender(Sender):
 
     max_in_flight = 4
 
-    def __init__(self, account: Account, mail: MemoryMail) -> None:
+    def __init__(self, account: Account, mail: MemoryMail, capabilities: Capabilities = EVERYTHING) -> None:
         self._account = account
         self._mail = mail
+        self._capabilities = capabilities
         self._connection: Connection | None = None
         self._slots = asyncio.Semaphore(self.max_in_flight)
         self._unanswered: set[asyncio.Future[Answer]] = set()
@@ -36,9 +39,11 @@ class MemorySender(Sender):
         return f"<MemorySender {self._account.user_name} alive={self.alive} unanswered={len(self._unanswered)}>"
 
     async def open(self) -> None:
+        """Connect and sign in."""
         self._connection = await signed_in(self._account, self._mail)
 
     async def close(self) -> None:
+        """Wait for the answers to what was handed over, then hang up."""
         if self._unanswered and self.alive:
             await asyncio.wait(self._unanswered, timeout=min(DRAIN, self._account.timeout))
         if self._connection is not None:
@@ -47,9 +52,11 @@ class MemorySender(Sender):
 
     @property
     def alive(self) -> bool:
+        """Whether the connection is open."""
         return self._connection is not None and self._connection.is_open
 
     async def send(self, message: Message) -> Receipt:
+        """Begin, hand over, and read the answer."""
         transfer = await self._begin(message)
         try:
             raise_if_nobody_may(message, transfer)
@@ -61,6 +68,9 @@ class MemorySender(Sender):
         return receipt(message, transfer, answer)
 
     async def find(self, message_id: str) -> bool | None:
+        """Look among what the account sent."""
+        if not self._capabilities.lookup:
+            return None
         async with translated(), asyncio.timeout(self._account.timeout):
             return await self._opened().was_sent(message_id)
 

@@ -196,7 +196,7 @@ class MemoryMail:
             return 550, "No such user"
         return (450, "Mailbox busy") if address in self.deferred else (250, "OK")
 
-    def take(self, raw: bytes, *, envelope_to: tuple[str, ...], **more: str) -> StoredMail:
+    def take(self, raw: bytes, *, envelope_to: tuple[str, ...], **more: Any) -> StoredMail:
         """Deliver a message to its recipients."""
         for address in envelope_to:
             self.mailboxes[address].add(raw, envelope_to=envelope_to, **more)

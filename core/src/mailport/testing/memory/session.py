@@ -15,7 +15,7 @@ __all__ = ["settings_of", "sign_in"]
 def settings_of(account: Account) -> MemorySettings:
     """Return the account's settings; core dispatches accounts of this protocol only."""
     settings = account.settings
-    assert isinstance(settings, MemorySettings)  # noqa: S101 - for the type checker
+    assert isinstance(settings, MemorySettings)
     return settings
 
 

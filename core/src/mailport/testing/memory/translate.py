@@ -37,12 +37,16 @@ async def translated(transfer: Transfer | None = None) -> AsyncIterator[None]:
 
 
 def _of_reply(reply: Reply) -> TransportError:
-    facts = {"provider_code": str(reply.code), "retry_after": reply.retry_after}
+    code = str(reply.code)
     if reply.code == 535:
-        return AuthenticationFailed("The server refused the credentials.", remedy="Enter the password anew.")
+        return AuthenticationFailed(
+            "The server refused the credentials.", field="password", remedy="Enter the password anew.", provider_code=code
+        )
     if 400 <= reply.code < 500:
-        return Throttled(f"The server asks to come back later: {reply.text}.", **facts)
-    return Refused(f"The server refused: {reply.text}.", **facts)
+        return Throttled(
+            f"The server asks to come back later: {reply.text}.", provider_code=code, retry_after=reply.retry_after
+        )
+    return Refused(f"The server refused: {reply.text}.", provider_code=code)
 
 
 def _of_failure(error: OSError, *, handed_over: bool) -> TransportError:
