@@ -40,7 +40,7 @@ def serve_aiosmtpd(
     TLS; `max_size` is announced and enforced.
     """
     recorder = Recorder()
-    options: dict[str, Any] = {"data_size_limit": max_size, "hostname": "mail.example.test", "tls_context": starttls}
+    options: dict[str, Any] = {"data_size_limit": max_size, "server_hostname": "mail.example.test", "tls_context": starttls}
     if starttls:
         options |= {"require_starttls": True}
     if users is not None:
