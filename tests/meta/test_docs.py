@@ -1,0 +1,94 @@
+"""Every example in the documentation runs as it is written."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mailport import Direction, Mailport, Message
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md"), *ROOT.glob("core/README.md")]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+def blocks(language):
+    return [
+        pytest.param(code, id=f"{page.relative_to(ROOT)}:{page.read_text()[: match.start()].count(chr(10)) + 1}")
+        for page in PAGES
+        for match in BLOCK.finditer(page.read_text())
+        for code in [match[2]]
+        if match[1] == language
+    ]
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """A folder with the two account files that examples use; mail goes into a Maildir and comes from it."""
+    for name in ("outgoing", "incoming"):
+        (tmp_path / f"{name}.toml").write_text(
+            f'protocol = "maildir"\ndirection = "{name}"\ndirectory = "mail"\nuser_name = "desk@example.org"\n'
+        )
+    return tmp_path
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_examples_run(code, desk):
+    """A block is a whole program and ends without an error or a warning."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=desk, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def readme_blocks():
+    return [match[2] for match in BLOCK.finditer((ROOT / "README.md").read_text()) if match[1] == "python"]
+
+
+@pytest.mark.parametrize(("number", "lines"), [(0, 10), (1, 10), (2, 40), (3, 40)])
+def test_library_use_is_short(number, lines):
+    """Ten lines send, forty turn incoming mail into records, with asyncio and without."""
+    code = [line for line in readme_blocks()[number].splitlines() if line.strip()]
+    assert len(code) <= lines
+
+
+def test_the_readme_receives_each_mail_once(desk):
+    """Run after its own sending example, and twice, the receiving one makes one record and archives the mail."""
+    send, _, receive, _ = readme_blocks()
+    said = []
+    for code in (send, receive, receive):
+        said.append(subprocess.run([sys.executable, "-c", code], cwd=desk, capture_output=True, text=True, check=True).stdout)
+    assert said[1:] == ["1 records\n", "1 records\n"]
+    assert len(list((desk / "mail" / ".Archive" / "cur").iterdir())) == 1
+
+
+@pytest.mark.parametrize("code", blocks("toml"))
+def test_account_files_are_valid(code):
+    """A TOML block that names a protocol describes an account of it."""
+    values = tomllib.loads(code)
+    if "protocol" in values:
+        secrets = {name: "generated" for name, value in values.items() if isinstance(value, dict) and name != "custom"}
+        assert Mailport().account(values | secrets, values.get("direction", Direction.OUTGOING)).protocol == values["protocol"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    """A relative link names a file of the project."""
+    missing = [target for target in LINK.findall(page.read_text()) if not (page.parent / target).exists()]
+    assert missing == []
+
+
+def test_the_first_mail_of_the_demo_arrives(tmp_path):
+    """What `make demo` runs sends a mail with an inline image, reads it back and says where it lies."""
+    (tmp_path / "examples").mkdir()
+    program = Path(shutil.copy(ROOT / "examples" / "first_mail.py", tmp_path / "examples"))
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60, check=True)
+    assert "logo.png" in done.stdout
+    (mail,) = (tmp_path / "demo-data" / "inbox" / "cur").iterdir()
+    assert Message.read(mail).attachments[0].inline
