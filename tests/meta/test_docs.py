@@ -58,13 +58,15 @@ def test_library_use_is_short(number, lines):
     assert len(code) <= lines
 
 
+def run(code, folder):
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
 def test_the_readme_receives_each_mail_once(desk):
     """Run after its own sending example, and twice, the receiving one makes one record and archives the mail."""
     send, _, receive, _ = readme_blocks()
-    said = []
-    for code in (send, receive, receive):
-        said.append(subprocess.run([sys.executable, "-c", code], cwd=desk, capture_output=True, text=True, check=True).stdout)
-    assert said[1:] == ["1 records\n", "1 records\n"]
+    run(send, desk)
+    assert [run(receive, desk) for _ in range(2)] == ["1 records\n", "1 records\n"]
     assert len(list((desk / "mail" / ".Archive" / "cur").iterdir())) == 1
 
 
