@@ -156,3 +156,16 @@ async def test_a_code_of_another_rung_counts_at_the_first(memory, values, name):
     """An error whose rung the step does not have is put at the step's first rung."""
     step = Step((Rung.FOLDER,), raising(Unreachable("x", code=name)))
     assert (await report_of(memory, values, Scripted([step]))).cause.rung is Rung.FOLDER
+
+
+async def test_a_probe_that_cannot_be_made_is_a_report_too(memory, values):
+    """A plugin that fails before its first step is named at the settings, not raised."""
+
+    class Failing:
+        @hookimpl(tryfirst=True)
+        def mailport_test_connection(self, account, services):
+            raise KeyError("x")
+
+    async with Mailport(plugins=[MemoryPlugin(memory), Failing()], discover=False) as mail:
+        report = await mail.test_connection(mail.account(values))
+    assert (report.cause.rung, report.cause.code) == (Rung.SETTINGS, "plugin.broken")

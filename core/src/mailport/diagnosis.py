@@ -68,8 +68,8 @@ class Report:
         return {"passed": self.passed, "rungs": [asdict(result) for result in self.rungs]}
 
 
-def failed_settings(error: ConfigurationError) -> Report:
-    """Return the report of an account whose settings are wrong: nothing else was tried."""
+def failed_settings(error: MailportError) -> Report:
+    """Return the report of an account whose settings are wrong, or whose plugin failed: nothing else was tried."""
     failed = _failure(Rung.SETTINGS, error, 0.0, str)
     skipped = tuple(RungResult(rung=rung, state=State.SKIPPED) for rung in Rung if rung is not Rung.SETTINGS)
     return Report(rungs=(failed, *skipped))

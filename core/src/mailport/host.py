@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from mailport.account import Account, check_component, validate
-from mailport.diagnosis import Report, RungResult, SessionProbe, diagnose
+from mailport.diagnosis import Report, RungResult, SessionProbe, diagnose, failed_settings
 from mailport.egress import EgressPolicy
-from mailport.errors import ConfigurationError, PluginError
+from mailport.errors import ConfigurationError, MailportError, PluginError
 from mailport.fields import ComponentType, Direction, ProtocolFields
 from mailport.message import Message
 from mailport.policies import builtin
@@ -133,9 +133,13 @@ class Mailport:
         With ``send`` one test mail goes to User Name if the connection works; with ``round_trip``, an incoming account of
         the same mailbox, that mail is looked for. ``on_rung`` is told each result as it comes.
         """
+        try:
+            probe = self._probe(account)
+        except MailportError as error:
+            return failed_settings(error)
         return await diagnose(
             account,
-            self._probe(account),
+            probe,
             self._services,
             sender=(lambda: self._sender(account)) if send else None,
             receiver=(lambda: self._receiver(round_trip)) if round_trip else None,
