@@ -70,6 +70,8 @@ def parse_list(text: str) -> tuple[Address, ...]:
     """Read a list of addresses separated by commas, or by semicolons as some clients write them."""
     if CONTROL.search(text):
         raise _invalid(text, "contains a control character or a line break")
+    if _ADDR_SPEC.fullmatch(text.strip()):  # the usual case; Python 3.13 also refuses address literals
+        return (Address(text.strip()),)
     pairs = getaddresses([_commas_for_semicolons(text)]) if text.strip() else []
     if not all(mailbox for _, mailbox in pairs):
         raise _invalid(text, "is not a list of mail addresses")

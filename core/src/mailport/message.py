@@ -168,7 +168,8 @@ class Message:
             return replace(self, **changes)
         content = Composed(text=self.text, html=self.html, attachments=self.attachments)
         headers = tuple((name, value) for name, value in self.headers if _may_stand(name))
-        return replace(self, original=None, **({"content": content, "headers": headers} | changes))
+        kept: dict[str, Any] = {"content": content, "headers": headers}
+        return replace(self, original=None, **(kept | changes))
 
     def chunks(self, *, keep_bcc: bool = False) -> Iterator[bytes]:
         """Yield the RFC 5322 bytes in pieces of at most 256 KB; Bcc leaves only where the protocol reads it there."""
