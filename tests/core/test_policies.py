@@ -1,8 +1,8 @@
 """Policies come through a hook, run in the order of their stages, and may end the way of a message."""
 
-from mailport import Mailport, Status
+from mailport import Mailport, RecognitionRules, Status
 from mailport.hookspecs import hookimpl
-from mailport.policies import Policy, Stage
+from mailport.policies import Policy, Recogniser, Stage
 from mailport.receipt import Receipt
 from mailport.testing.memory import MemoryPlugin
 
@@ -49,3 +49,30 @@ async def test_a_policy_may_end_the_way_of_a_message(memory, values, compose):
         receipt = await mail.submit(compose(), mail.account(values))
     assert [result.text for result in receipt.recipients] == ["curfew"]
     assert memory.connections == []
+
+
+class Shouting(Recogniser):
+    """Finds messages whose subject is all capitals."""
+
+    name, stage = "shouting", Stage.CONTENT
+
+    def recognise(self, message, rules):
+        return "capitals" if message.subject.isupper() else None
+
+
+class Buggy(Recogniser):
+    """Always fails."""
+
+    name, stage = "buggy", Stage.GATE
+
+    def recognise(self, message, rules):
+        raise KeyError("bug")
+
+
+async def test_a_recogniser_of_a_package_sees_incoming_mail(compose):
+    """What it finds is under its name; one that fails stops none of the others."""
+    async with Mailport(plugins=[Contributing(Shouting(), Buggy())], discover=False) as mail:
+        findings = mail.recognise(compose(subject="HELP"), RecognitionRules())
+        quiet = mail.recognise(compose(subject="Help"), RecognitionRules())
+    assert findings["shouting"] == "capitals"
+    assert {"buggy", "shouting"}.isdisjoint(quiet)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mailport.message import Message
     from mailport.poll import Round
     from mailport.receipt import Receipt, RecipientResult, Status
+    from mailport.rules import RecognitionRules
     from mailport.session import SessionLimits
     from mailport.transport import Action, ActionKind, Delivery
 
@@ -60,6 +61,7 @@ __all__ = [
     "ProtocolFields",
     "Receipt",
     "RecipientResult",
+    "RecognitionRules",
     "Refused",
     "Report",
     "Round",
@@ -85,6 +87,7 @@ _HOMES = {
     "message": ("Message",),
     "poll": ("Round",),
     "receipt": ("Receipt", "RecipientResult", "Status"),
+    "rules": ("RecognitionRules",),
     "session": ("SessionLimits",),
     "transport": ("Action", "ActionKind", "Delivery"),
 }

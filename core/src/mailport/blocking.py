@@ -23,6 +23,7 @@ from mailport.fields import Direction, ProtocolFields
 from mailport.message import Message
 from mailport.receipt import Receipt
 from mailport.registry import PluginReport, Rediscovery
+from mailport.rules import RecognitionRules
 from mailport.transport import Acknowledgement, Action, Cursor, Delivery
 
 __all__ = ["Mailport", "Round"]
@@ -77,6 +78,10 @@ class Mailport:
         """Send one message; threads may call it at the same time."""
         engine = self._started()
         return engine.run(engine.mailport.submit(message, account))
+
+    def recognise(self, message: Message, rules: RecognitionRules) -> Mapping[str, object]:
+        """Say what an incoming message is: the findings of every recogniser, by its name."""
+        return self._started().mailport.recognise(message, rules)
 
     def find(self, message_id: str, account: Account) -> bool | None:
         """Say whether a message left through this account; None where the protocol cannot tell."""

@@ -33,6 +33,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _RULE_VISIBILITY: dict[str, dict[str, list[Any]]] = {
     "conversation_id_location": {"attach_conversation_id": [True]},
     "conversation_id_prefix": {"attach_conversation_id": [True]},
+    "conversation_id_style": {"attach_conversation_id": [True]},
 }
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # a plugin module imports this one: discovery stays cheap
     from mailport.account import Account
     from mailport.events import Event
     from mailport.fields import ProtocolFields
-    from mailport.policies import Policy
+    from mailport.policies import Policy, Recogniser
     from mailport.services import Services
     from mailport.transport import Probe, Receiver, Sender
 
@@ -44,8 +44,8 @@ def mailport_test_connection(account: Account, services: Services) -> Probe | No
 
 
 @hookspec
-def mailport_policies() -> Iterable[Policy]:  # type: ignore[empty-body]
-    """Contribute policies to the way of outgoing mail. Called once, at discovery."""
+def mailport_policies() -> Iterable[Policy | Recogniser]:  # type: ignore[empty-body]
+    """Contribute policies for outgoing and recognisers for incoming mail. Called once, at discovery."""
 
 
 @hookspec

@@ -18,7 +18,9 @@ from mailport.message import Message
 from mailport.policies import builtin
 from mailport.poll import Round, poll
 from mailport.receipt import Receipt
+from mailport.recognition import recognise
 from mailport.registry import PluginReport, Rediscovery, Registry
+from mailport.rules import RecognitionRules
 from mailport.services import Services
 from mailport.session import SessionLimits, SessionPool
 from mailport.submit import submit
@@ -114,6 +116,10 @@ class Mailport:
         """Read the mailbox once, from ``cursor`` on, at most ``limit`` messages."""
         async with poll(account, self._receiver(account), cursor, limit, self._registry.observe) as round_:
             yield round_
+
+    def recognise(self, message: Message, rules: RecognitionRules) -> Mapping[str, object]:
+        """Say what an incoming message is: the findings of every recogniser, by its name."""
+        return recognise(message, rules, self._registry.recognisers)
 
     async def find(self, message_id: str, account: Account) -> bool | None:
         """Say whether a message left through this account; None where the protocol cannot tell."""

@@ -46,7 +46,8 @@ class Message:
 
     ``sender`` is the From address; ``headers`` are further (name, value) pairs in order. ``original`` are the bytes, or the
     file, from which the message was read: it leaves as those bytes, unchanged. ``envelope_from`` overrides the return path
-    (an empty string is the null sender), ``envelope_to`` the recipients, without touching a header.
+    (an empty string is the null sender), ``envelope_to`` the recipients, without touching a header. ``conversation_id`` is
+    what a reply shall be recognised by; the account's rules decide where it stands.
 
     Raises ``ConfigurationError`` with the field's name for a line break in a header and for a bad header name.
     """
@@ -66,6 +67,7 @@ class Message:
     original: Original | None = field(default=None, repr=False)
     envelope_from: str | None = None
     envelope_to: tuple[str, ...] | None = None
+    conversation_id: str = ""
 
     def __post_init__(self) -> None:
         if self.original is None:

@@ -25,7 +25,7 @@ from mailport.fields import Direction, ProtocolFields, Settings
 if TYPE_CHECKING:  # listing the protocols needs neither messages nor an event loop: discovery stays cheap
     from mailport.account import Account
     from mailport.events import Event
-    from mailport.policies import Policy
+    from mailport.policies import Policy, Recogniser
     from mailport.services import Services
 
 __all__ = ["GROUP", "PluginReport", "Rediscovery", "Registry"]
@@ -84,6 +84,7 @@ class Registry:
         self._reports: dict[tuple[str, str], PluginReport] = {}
         self._protocols: dict[str, tuple[ProtocolFields, object, PluginReport]] = {}
         self._policies: list[Policy] = []
+        self._recognisers: list[Recogniser] = []
         for plugin in plugins:
             name = getattr(plugin, "__name__", type(plugin).__name__)
             self._add(plugin, PluginReport(name=f"{name}#{len(self._reports)}"))
@@ -106,8 +107,13 @@ class Registry:
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """The policies of all loaded plugins, in the order in which they run."""
-        return tuple(sorted(self._policies, key=lambda policy: (policy.stage, policy.name)))
+        """The policies for outgoing mail of all loaded plugins, in the order in which they run."""
+        return tuple(sorted(self._policies, key=_stage))
+
+    @property
+    def recognisers(self) -> tuple[Recogniser, ...]:
+        """The recognisers for incoming mail of all loaded plugins, in the order in which they look."""
+        return tuple(sorted(self._recognisers, key=_stage))
 
     def protocol(self, key: str) -> ProtocolFields:
         """Return the protocol ``key``. Raises ``ConfigurationError`` that says what is installed, or why it failed."""
@@ -174,7 +180,7 @@ class Registry:
             scratch = _verified(plugin)
             protocols = tuple(_declared(scratch))
             self._check_keys(protocols, report)
-            policies = [policy for policies in scratch.hook.mailport_policies() for policy in policies]
+            steps = [step for steps in scratch.hook.mailport_policies() for step in steps]
             self._manager.register(plugin, name=f"{report.name} ({report.label})")
         except (Exception, SystemExit) as error:
             return self._failed(report, str(error) or type(error).__name__, error)
@@ -185,7 +191,8 @@ class Registry:
             protocols=tuple(fields.key for fields in protocols),
         )
         self._protocols |= {fields.key: (fields, plugin, done) for fields in protocols}
-        self._policies += policies
+        self._policies += [step for step in steps if hasattr(step, "apply")]
+        self._recognisers += [step for step in steps if hasattr(step, "recognise")]
         return self._report(done)
 
     def _check_keys(self, protocols: Iterable[ProtocolFields], report: PluginReport) -> None:
@@ -208,6 +215,10 @@ class Registry:
     def _report(self, report: PluginReport) -> PluginReport:
         self._reports[report.name, report.distribution] = report
         return report
+
+
+def _stage(step: Policy | Recogniser) -> tuple[int, str]:
+    return step.stage, step.name
 
 
 def _new_manager() -> pluggy.PluginManager:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,9 +14,11 @@ from mailport.fields import ComponentType, setting
 
 __all__ = [
     "ConversationIdLocation",
+    "ConversationIdStyle",
     "EmbeddedImageType",
     "IncomingRules",
     "OutgoingRules",
+    "RecognitionRules",
     "UncertainAction",
 ]
 
@@ -31,6 +35,13 @@ class ConversationIdLocation(StrEnum):
 
     SUBJECT = "subject"
     BODY = "body"
+
+
+class ConversationIdStyle(StrEnum):
+    """How a conversation id in the body looks."""
+
+    FOOTER = "footer"
+    QUIET = "quiet"
 
 
 class UncertainAction(StrEnum):
@@ -84,6 +95,13 @@ class OutgoingRules(BaseModel):
         label="Conversation ID Location",
         choices={"body": "Body (plain text)", "subject": "Subject"},
     )
+    conversation_id_style: ConversationIdStyle = setting(
+        ConversationIdStyle.FOOTER,
+        label="Conversation ID Style",
+        help="How the id stands in the body: a visible line at its end, or out of sight.",
+        choices={"footer": "Footer line", "quiet": "Quiet"},
+        advanced=True,
+    )
     conversation_id_prefix: str = setting("", label="Conversation ID Prefix", placeholder="Ref:", max_length=40)
     uncertain_action: UncertainAction = setting(
         UncertainAction.HOLD,
@@ -113,3 +131,29 @@ class IncomingRules(BaseModel):
         help="Bytes. A larger message stays in the mailbox and is listed, until a person decides.",
         ge=1024,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecognitionRules:
+    """What a tenant tells about the mail it gets: the tabs of its configuration, as recognisers need them.
+
+    Texts are compared without regard to case. ``own_addresses`` are the mailboxes of the tenant and ``own_domains`` its
+    domains. Senders are addresses or domains. ``truncate_at`` are the texts at which a stored body ends. The keyword tables
+    map the first word of a reply to a status; ``object_words`` map a word in the subject to a record type.
+    ``conversation_secrets`` and ``conversation_prefixes`` hold the present and every former one, the present first.
+    """
+
+    own_addresses: tuple[str, ...] = ()
+    own_domains: tuple[str, ...] = ()
+    allowed_senders: tuple[str, ...] = ()
+    denied_senders: tuple[str, ...] = ()
+    ignored_subjects: tuple[str, ...] = ()
+    failure_subjects: tuple[str, ...] = ()
+    truncate_at: tuple[str, ...] = ()
+    status_keywords: Mapping[str, str] = field(default_factory=dict)
+    approval_keywords: Mapping[str, str] = field(default_factory=lambda: {"accepted": "accepted", "rejected": "rejected"})
+    object_words: Mapping[str, str] = field(default_factory=lambda: {"Incident": "incident"})
+    conversation_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    conversation_prefixes: tuple[str, ...] = ("Ref:",)
+    field_separator: str = "::"
+    record_marker: str = "----"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from mailport.hookspecs import hookimpl
-from mailport.policies import Policy
+
+if TYPE_CHECKING:
+    from mailport.policies import Policy, Recogniser
+
+_OURS = {"block": "Block", "override": "Override"}
 
 
 @hookimpl
-def mailport_policies() -> Iterable[Policy]:
-    """Contribute Block Outgoing Email and Email Address Override."""
-    from mailport.policies.block import Block  # noqa: PLC0415 - discovery stays cheap
-    from mailport.policies.override import Override  # noqa: PLC0415
-
-    return (Block(), Override())
+def mailport_policies() -> Iterable[Policy | Recogniser]:
+    """Contribute the rules that every protocol shares."""
+    for module, name in _OURS.items():  # imported when first asked for: discovery stays cheap
+        yield getattr(import_module(f"mailport.policies.{module}"), name)()
