@@ -287,4 +287,4 @@ class Probe(Session, ABC):
 
     @abstractmethod
     def steps(self) -> Sequence[Step]:
-        """Return the steps from CONNECT to FOLDER, and READ for an inbox, in order; they share one session, which ``close`` ends."""
+        """Return the steps from CONNECT to FOLDER, and READ for an inbox; they share one session, which ``close`` ends."""

@@ -85,6 +85,7 @@ class ImapReceiver(Receiver):
     async def close(self) -> None:
         """Sign off and release everything."""
         await self._link.close()
+        self._status = None
 
     @asynccontextmanager
     async def fetch(self, cursor: Cursor, limit: int | None = None) -> AsyncIterator[Deliveries]:

@@ -100,6 +100,7 @@ class ImapLink(Link):
         if self._client is not None:
             with suppress(OSError):
                 self._client.shutdown()
+            self._client = None
         super()._release()
 
 

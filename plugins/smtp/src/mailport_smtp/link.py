@@ -55,7 +55,7 @@ class Link(ABC):
         self.farewell = _FAREWELL
         self.connection: socket.socket | None = None
         self._signed_in = False
-        self._worker = Worker(f"mailport-{account.protocol}")
+        self._worker = Worker(account.protocol)
 
     @property
     def alive(self) -> bool:
@@ -83,6 +83,8 @@ class Link(ABC):
 
     async def connect(self) -> str:
         """Connect to an address that the egress policy permits; return it."""
+        if self._worker.broken:  # a session that was closed is opened again
+            self._worker = Worker(self.account.protocol)
         where, timeout = self.settings, self.account.timeout
         connection = await self.services.egress.connect(
             where.host, where.port, timeout=timeout, proxy_url=where.proxy_url or None

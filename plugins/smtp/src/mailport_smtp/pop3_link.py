@@ -97,6 +97,7 @@ class Pop3Link(Link):
         if self._client is not None:
             with suppress(OSError):
                 self._client.close()
+            self._client = self._maildrop = None
         super()._release()
 
 

@@ -29,7 +29,7 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self.broken = False
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"mailport-{name}")
         self._handle: socket.socket | None = None
         self._calls: set[Future[Any]] = set()
 
