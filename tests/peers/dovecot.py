@@ -12,7 +12,7 @@ from tests.peers import dovecot_config
 from tests.peers.maildir import Maildir
 from tests.peers.pki import Pki
 from tests.peers.ports import HOST, free_port
-from tests.peers.process import foreground, need, private_folder
+from tests.peers.process import foreground, need, private_folder, share
 
 PACKAGES = "dovecot-core, dovecot-imapd, dovecot-pop3d and dovecot-lmtpd"
 
@@ -49,7 +49,9 @@ class Dovecot:
     def add_user(self, name: str, password: str) -> None:
         """Let `name` sign in with `password`; the password may be any text, the name all but slash and colon."""
         secret = base64.b64encode(password.encode()).decode()
-        (self._users / name).write_text(f"{name}:{{PLAIN.b64}}{secret}\n", encoding="utf-8")
+        entry = self._users / name
+        entry.write_text(f"{name}:{{PLAIN.b64}}{secret}\n", encoding="utf-8")
+        os.chown(entry, self.owner.pw_uid, self.owner.pw_gid)
 
     def deliver(self, user: str, raw: bytes, folder: str = "INBOX") -> None:
         """Put a message into a folder of `user`, byte for byte."""
@@ -96,6 +98,7 @@ def serve_dovecot(
             extra=extra,
         )
         command: list[str | Path] = [program, "-F", "-c", dovecot_config.write(settings)]
+        share(folder)
         # Asked politely it takes one to six seconds to end, and there is nothing worth saving.
         with foreground(command, ports=[*server.ports.values()], log=folder / "dovecot.log", patience=0):
             yield server

@@ -11,7 +11,7 @@ from tests.peers import postfix_config
 from tests.peers.dovecot import Dovecot
 from tests.peers.pki import Pki
 from tests.peers.ports import HOST, free_port
-from tests.peers.process import foreground, need, need_root, private_folder
+from tests.peers.process import foreground, need, need_root, private_folder, share
 
 PACKAGE = "postfix"
 QUEUES = "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"
@@ -56,6 +56,7 @@ def serve_postfix(pki: Pki, dovecot: Dovecot) -> Iterator[Postfix]:
     with private_folder("postfix") as folder:
         server = Postfix(folder)
         postfix_config.write(folder, server.ports, pki=pki, dovecot=dovecot)
+        share(folder)
         _make_queue(folder)
         command: list[str | Path] = [program, "-c", folder, "-s"]
         with foreground(command, ports=[*server.ports.values()], log=folder / "master.log", patience=0):

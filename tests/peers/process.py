@@ -1,12 +1,14 @@
 """Servers that run as foreground processes: what they need, how they start, how they stop."""
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +16,7 @@ import pytest
 
 from tests.peers.ports import wait_for_port
 
+_PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -49,6 +52,12 @@ def private_folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def share(folder: Path) -> None:
+    """Let every user read what is below `folder`, whatever our umask is."""
+    for path in folder.rglob("*"):
+        path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
+
+
 @contextmanager
 def foreground(
     command: Sequence[str | Path], *, ports: Sequence[int], log: Path, patience: float = 5.0
@@ -57,6 +66,7 @@ def foreground(
 
     `patience` is how many seconds the process may take to end by itself.
     """
+    _adopt_orphans()
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
     try:
@@ -67,14 +77,28 @@ def foreground(
 
 
 def stop(process: subprocess.Popen[bytes], patience: float) -> None:
-    """Terminate `process`; kill it and what it started when it has not ended after `patience` seconds."""
+    """Terminate `process`, wait for `patience` seconds, then kill what is left of it and of what it started."""
     if patience:
         process.terminate()
-    try:
-        process.wait(patience)
-    except subprocess.TimeoutExpired:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
+    _reap(process.pid)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what a killed server leaves behind: init does not reap in every container."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _reap(group: int) -> None:
+    """Wait for every orphan of a process group."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-group, 0)
 
 
 def _wait(process: subprocess.Popen[bytes], ports: Sequence[int], log: Path) -> None:

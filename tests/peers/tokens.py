@@ -8,6 +8,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.peers.process import share
+
 
 class TokenIssuer:
     """Issues tokens; `folder` is the prefix below which Dovecot finds the public key."""
@@ -48,6 +50,8 @@ class TokenIssuer:
         folder.mkdir(parents=True)
         public = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         (folder / self.key_id).write_bytes(public)
+        self.folder.chmod(0o755)
+        share(self.folder)
 
 
 def _new_key() -> RSAPrivateKey:
