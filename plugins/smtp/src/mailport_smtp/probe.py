@@ -1,0 +1,90 @@
+"""The steps of Test Connection for SMTP: the calls that a sender makes, one at a time."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+from mailport.account import Account
+from mailport.services import Services
+from mailport.transport import Endpoint, Probe, Rung, Step
+from mailport_smtp.connection import Connection, settings_of
+from mailport_smtp.envelope import return_path
+from mailport_smtp.said import clean
+from mailport_smtp.wire import mail_command, path
+
+__all__ = ["SmtpProbe"]
+
+
+class SmtpProbe(Probe):
+    """Connects, negotiates, signs in, and asks whether the server takes mail from the account's sender."""
+
+    def __init__(self, account: Account, services: Services) -> None:
+        self._account = account
+        self._connection = Connection(account, services)
+
+    def endpoint(self) -> Endpoint:
+        """Return where the account connects."""
+        return self._connection.endpoint
+
+    def steps(self) -> Sequence[Step]:
+        """Return the steps; TLS comes before the greeting with SSL, and after it with TLS."""
+        greet = Step((Rung.GREETING,), self._greet)
+        secured = {
+            "SSL": [Step((Rung.TLS, Rung.GREETING), self._greet), Step((Rung.TLS,), self._describe_tls)],
+            "TLS": [greet, Step((Rung.CAPABILITIES, Rung.TLS), self._start_tls)],
+            "none": [Step((Rung.TLS,), self._describe_tls), greet],
+        }
+        return (
+            Step((Rung.CONNECT,), self._connect),
+            *secured[settings_of(self._account).use_ssl_tls],
+            Step((Rung.CAPABILITIES,), self._hello),
+            Step((Rung.CAPABILITIES, Rung.AUTHENTICATION), self._sign_in),
+            Step((Rung.PERMISSION,), self._ask_sender),
+        )
+
+    async def close(self) -> None:
+        """Say QUIT and hang up."""
+        await self._connection.close()
+
+    async def _connect(self) -> str:
+        await self._connection.connect()
+        where = self.endpoint()
+        return f"{where.host}:{where.port} answers."
+
+    async def _greet(self) -> str:
+        return clean(await self._connection.greet(), self._account) or "The server greets."
+
+    async def _start_tls(self) -> str:
+        await self._connection.start_tls()
+        return await self._describe_tls()
+
+    async def _describe_tls(self) -> str:
+        tls = self._connection.tls_object() if settings_of(self._account).use_ssl_tls != "none" else None
+        return "" if tls is None else _described(tls)
+
+    async def _hello(self) -> str:
+        await self._connection.hello()
+        offered = (f"{name} {value}".strip().upper() for name, value in self._connection.offered.items())
+        return clean(f"The server offers {', '.join(offered) or 'no extension'}.", self._account)
+
+    async def _sign_in(self) -> str:
+        mechanism = await self._connection.sign_in()
+        return f"Signed in as {self._account.user_name} ({mechanism})." if mechanism else ""
+
+    async def _ask_sender(self) -> str:
+        sender = return_path(None, self._account)
+        parameters = [] if sender.rpartition("@")[0].isascii() else ["SMTPUTF8"]
+        await self._connection.ask_sender(mail_command(path(sender, field="user_name"), parameters))
+        return f"The server takes mail from {sender}."
+
+
+def _described(tls: ssl.SSLObject) -> str:
+    """Return what was agreed on in a handshake, for a person."""
+    version = (tls.version() or "TLS").replace("TLSv", "TLS ")
+    cipher = tls.cipher()
+    certificate: Any = tls.getpeercert() or {}
+    names = [value for part in certificate.get("subject", ()) for name, value in part if name == "commonName"]
+    names = names or [value for _, value in certificate.get("subjectAltName", ())]
+    return f"{version} with {cipher[0] if cipher else 'an unknown cipher'}, certificate of {', '.join(names[:3])}."

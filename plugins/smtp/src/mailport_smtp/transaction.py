@@ -1,0 +1,107 @@
+"""One message on its way over a session: what is written for it, what the server answered, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from mailport_smtp.content import Content
+from mailport_smtp.replies import Reply
+
+__all__ = ["Lost", "Transaction", "Verdict"]
+
+_GO_AHEAD = 354
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the server said to one message: to MAIL, to each RCPT, to DATA, and to its content; None where not asked."""
+
+    mail: Reply
+    recipients: tuple[Reply, ...] = ()
+    data: Reply | None = None
+    content: Reply | None = None
+
+
+class Lost(Exception):
+    """The session ended before this message was answered.
+
+    ``handed_over`` says whether its last byte had been written; ``recipients`` are then the replies to each RCPT.
+    """
+
+    def __init__(self, why: Exception, *, handed_over: bool = False, recipients: tuple[Reply, ...] = ()) -> None:
+        super().__init__(str(why))
+        self.why = why
+        self.handed_over = handed_over
+        self.recipients = recipients
+
+
+class Transaction:
+    """The commands of one message, and what became of it: ``outcome`` is a ``Verdict`` or an error."""
+
+    def __init__(self, mail: bytes, recipients: tuple[bytes, ...], content: Content) -> None:
+        self.mail = mail
+        self.recipients = recipients
+        self.content = content
+        self.outcome: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self.replies: list[Reply] = []
+        self.content_begun = False
+        self.handed_over = False
+        self.withdrawn = False
+        self._expected = 0
+        self._answered: asyncio.Future[None] | None = None
+
+    @property
+    def commands(self) -> tuple[bytes, ...]:
+        """What is asked before the content."""
+        return (self.mail, *self.recipients, b"DATA\r\n")
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the server refused the sender, or every recipient: nothing is left to be asked."""
+        to_recipients = self.replies[1 : 1 + len(self.recipients)]
+        refused = len(to_recipients) == len(self.recipients) and not any(reply.is_positive for reply in to_recipients)
+        return not self.replies[0].is_positive or refused
+
+    @property
+    def is_invited(self) -> bool:
+        """Whether the server now waits for the content."""
+        return len(self.replies) == len(self.commands) and self.replies[-1].code == _GO_AHEAD
+
+    def expect(self, count: int) -> asyncio.Future[None]:
+        """Return a future that ends when ``count`` more replies were heard."""
+        self._expected = len(self.replies) + count
+        self._answered = asyncio.get_running_loop().create_future()
+        return self._answered
+
+    def hear(self, reply: Reply) -> None:
+        """Take a reply to a command."""
+        self.replies.append(reply)
+        if len(self.replies) == self._expected and self._answered is not None and not self._answered.done():
+            self._answered.set_result(None)
+
+    def hear_last(self, reply: Reply) -> None:
+        """Take the reply to the content."""
+        self.replies.append(reply)
+        self.conclude()
+
+    def conclude(self) -> None:
+        """Tell whoever waits what the server said."""
+        if self.outcome.done():
+            return
+        asked = 1 + len(self.recipients)
+        data, content = (*self.replies[asked:], None, None)[:2]
+        mail, recipients = self.replies[0], tuple(self.replies[1:asked])
+        self.outcome.set_result(Verdict(mail=mail, recipients=recipients, data=data, content=content))
+
+    def lose(self, why: Exception) -> None:
+        """Tell whoever waits that the session ended, and when."""
+        asked = 1 + len(self.recipients)
+        heard = tuple(self.replies[1:asked]) if self.handed_over else ()
+        self.fail(Lost(why, handed_over=self.handed_over, recipients=heard))
+
+    def fail(self, error: Exception) -> None:
+        """Tell whoever waits that there is no answer."""
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+            self.outcome.exception()  # seen: nobody waiting any more is no reason for a warning
