@@ -1,0 +1,89 @@
+"""Exit codes: what the caller of a command should do, as the error classes say it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from mailport import errors
+
+if TYPE_CHECKING:
+    from mailport.receipt import Receipt
+
+__all__ = ["Exit", "of_code", "of_error", "of_receipt"]
+
+
+class Exit(IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    CONFIGURATION = 3
+    CREDENTIALS = 4
+    LATER = 5
+    REFUSED = 6
+    UNCERTAIN = 7
+    NOT_FOUND = 8
+    PLUGIN = 9
+    UNSUPPORTED = 10
+    INTERRUPTED = 130  # as shells count: 128 + SIGINT
+    PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+
+_BY_CLASS: dict[type[Exception], Exit] = {
+    errors.ConfigurationError: Exit.CONFIGURATION,
+    errors.AuthenticationFailed: Exit.CREDENTIALS,
+    errors.PermissionDenied: Exit.CREDENTIALS,
+    errors.Unreachable: Exit.LATER,
+    errors.Throttled: Exit.LATER,
+    errors.Refused: Exit.REFUSED,
+    errors.Uncertain: Exit.UNCERTAIN,
+    errors.NotFound: Exit.NOT_FOUND,
+    errors.PluginError: Exit.PLUGIN,
+    errors.UnsupportedFeature: Exit.UNSUPPORTED,
+}
+
+# The worst first: what must not be sent again blindly, then what was refused for good, then what may be tried later.
+_BY_STATUS = {
+    "uncertain": Exit.UNCERTAIN,
+    "refused": Exit.REFUSED,
+    "deferred": Exit.LATER,
+    "blocked": Exit.CONFIGURATION,
+}
+
+# A report of the diagnosis ladder has codes and no errors: the rung says who must act, unless the cause is a passing one.
+_BY_RUNG = {
+    **dict.fromkeys(("settings", "address", "message", "name", "egress", "tls", "capabilities"), Exit.CONFIGURATION),
+    **dict.fromkeys(("connect", "greeting", "read", "round_trip"), Exit.LATER),
+    **dict.fromkeys(("authentication", "permission"), Exit.CREDENTIALS),
+    "folder": Exit.NOT_FOUND,
+    "send": Exit.REFUSED,
+    "plugin": Exit.PLUGIN,
+}
+_PASSING = ("timeout", "cut", "closed", "unavailable", "throttled", "lookup", "deferred", "moving", "session_ended")
+_BY_CODE = {
+    "send.uncertain": Exit.UNCERTAIN,
+    "send.blocked": Exit.CONFIGURATION,
+    "greeting.protocol": Exit.CONFIGURATION,
+    "greeting.preauthenticated": Exit.CONFIGURATION,
+}
+
+
+def of_error(error: BaseException) -> Exit:
+    """Return the exit code of an error's class."""
+    return next((code for kind, code in _BY_CLASS.items() if isinstance(error, kind)), Exit.UNEXPECTED)
+
+
+def of_receipt(receipt: Receipt) -> Exit:
+    """Return the exit code of the worst that happened to a recipient."""
+    found = {result.status.value for result in receipt.recipients}
+    return next((code for status, code in _BY_STATUS.items() if status in found), Exit.OK)
+
+
+def of_code(code: str) -> Exit:
+    """Return the exit code for the stable code of a rung that failed."""
+    rung, _, cause = code.partition(".")
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    return Exit.LATER if cause.endswith(_PASSING) else _BY_RUNG.get(rung, Exit.UNEXPECTED)

@@ -1,0 +1,87 @@
+"""``mailport receive``: list a mailbox, or save what is new in it and then tidy up."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailport.cli.options import FILE, account_argument, host_options, json_option, make_host, open_account, pass_output
+from mailport.cli.output import Output
+from mailport.errors import UnsupportedFeature
+
+if TYPE_CHECKING:
+    from mailport.fields import ProtocolFields
+    from mailport.transport import Action
+
+__all__ = ["receive"]
+
+
+@click.command()
+@account_argument
+@click.option("--cursor", type=FILE, help="Read on from the place in this file, and put the new place into it.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many messages.")
+@click.option("--save", type=FILE, metavar="DIR", help="Save each message as a file in this folder.")
+@click.option("--then", default="leave", metavar="ACTION", help="Afterwards: leave, read, delete or move:FOLDER.")
+@host_options
+@json_option
+@pass_output
+@click.pass_context
+def receive(
+    ctx: click.Context,
+    output: Output,
+    /,
+    *,
+    account: Path,
+    cursor: Path | None,
+    limit: int | None,
+    save: Path | None,
+    then: str,
+    **machine: Any,
+) -> None:
+    """List the messages of an account, or save them.
+
+    A message that was saved before is not fetched again. The cursor moves on, and --then is carried out, only after
+    everything is on disk: after a crash the same command goes on and loses nothing.
+    """
+    from mailport.cli.receiving import Receiving  # noqa: PLC0415 - showing help receives nothing
+    from mailport.cli.saving import CursorFile, Folder  # noqa: PLC0415
+
+    host = make_host(account, **machine)
+    inbox = open_account(host, account, output, "incoming")
+    work = Receiving(
+        host=host,
+        account=inbox,
+        action=_action(then, host.protocol(inbox.protocol), is_saving=save is not None),
+        limit=limit,
+        folder=Folder(save, inbox) if save else None,
+        place=CursorFile(cursor, inbox) if cursor else None,
+        output=output,
+    )
+    with output.table("STATE", "FROM", "SUBJECT", "DATE", "SIZE", "FILE") as table:
+        asyncio.run(work.run(table))
+    output.data({"messages": [entry.as_dict() for entry in work.entries], "cursor": work.cursor})
+    sys.stdout.flush()  # a list that nobody read does not move the cursor
+    work.move_on()
+    ctx.exit(work.exit)
+
+
+def _action(text: str, protocol: ProtocolFields, *, is_saving: bool) -> Action:
+    """Return the action, refused before anything is fetched where the protocol lacks it (INB-19)."""
+    from mailport.transport import Action, ActionKind  # noqa: PLC0415 - showing help receives nothing
+
+    action = Action.parse(text)
+    able = {ActionKind.MOVE: protocol.capabilities.folders, ActionKind.MARK_READ: protocol.capabilities.mark_read}
+    if not able.get(action.kind, True):
+        raise UnsupportedFeature(
+            f"{protocol.title} has no action “{action.kind}”.",
+            code="read.action",
+            field="--then",
+            remedy="Use leave or delete.",
+        )
+    if action.kind is ActionKind.DELETE and not is_saving:
+        raise click.UsageError("--then delete needs --save: a message is deleted only after it was saved.")
+    return action
