@@ -182,6 +182,12 @@ class OnlySaysSo(MemoryReceiver):
         return Acknowledgement(key=key, done=True)
 
 
+@noticed_by("test_flags_tell_what_was_read")
+class HasItsOwnFlags(MemoryReceiver):
+    def _delivery(self, mail: StoredMail, epoch: int) -> Delivery:
+        return replace(super()._delivery(mail, epoch), flags=frozenset({"read"} if mail.seen else ()))
+
+
 @noticed_by("test_a_new_key_is_the_key_there")
 class KeepsTheKey(MemoryReceiver):
     async def _settle(self, key: str, action: Action) -> Acknowledgement:

@@ -55,6 +55,7 @@ class IgnoresTheEnvelope(MemorySender):
         return await super().send(message.replace(envelope_to=None))
 
 
+BREAKAGES["test_the_receipt_names_the_envelope"] = Breakage(sender=IgnoresTheEnvelope)
 BREAKAGES["test_an_envelope_is_not_ignored"] = Breakage(sender=IgnoresTheEnvelope, without=Feature.ENVELOPE)
 
 

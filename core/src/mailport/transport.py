@@ -126,11 +126,11 @@ class SenderWrapper(Sender):
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One fetched message: listed first, loaded on demand.
+    r"""One fetched message: listed first, loaded on demand.
 
     ``key`` is stable across sessions and unique in its mailbox. ``cursor`` is valid once this and all earlier deliveries
     are stored, or None where the protocol gives one only at the end of a round. ``size`` is in bytes as the server says,
-    None where it does not; ``received_at`` has a time zone. Chunks are at most 1 MB.
+    None where it does not; ``received_at`` has a time zone; ``flags`` are in IMAP's words (``\Seen``). Chunks are at most 1 MB.
     """
 
     key: str

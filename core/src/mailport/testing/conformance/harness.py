@@ -31,6 +31,7 @@ class Feature(StrEnum):
     UNCHANGED_SENT = "bytes that arrive as they were sent"
     UNCHANGED_READ = "bytes that are read as they were stored"
     ENVELOPE = "recipients apart from the headers"
+    RECIPIENTS = "telling whom a message reached"
     RECIPIENT_VERDICTS = "a verdict for each recipient"
     REFUSED_MESSAGES = "a message that is refused after it was read"
     CURSOR_PER_DELIVERY = "a cursor with each delivery"

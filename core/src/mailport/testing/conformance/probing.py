@@ -12,6 +12,7 @@ from mailport.errors import AuthenticationFailed, MailportError, TimedOut
 from mailport.fields import Direction
 from mailport.testing.conformance.checks import assert_untold, logged, within
 from mailport.testing.conformance.harness import Feature, Harness, needs
+from mailport.testing.conformance.sessions import check_nothing_open
 from mailport.transport import Probe, Rung, Step
 
 __all__ = ["ProbeConformance"]
@@ -52,8 +53,7 @@ class ProbeConformance:
         before = await harness.snapshot()
         await _climb(_probe(harness, direction))
         assert await harness.snapshot() == before
-        if Feature.CONNECTIONS in harness.supports:
-            assert harness.open_connections == 0
+        await check_nothing_open(harness)
 
     @each_direction
     @needs(Feature.CREDENTIALS)
@@ -66,8 +66,7 @@ class ProbeConformance:
         assert fall.error.remedy
         if Feature.SIGN_INS in harness.supports:
             assert harness.failed_sign_ins == 1
-        if Feature.CONNECTIONS in harness.supports:
-            assert harness.open_connections == 0
+        await check_nothing_open(harness)
 
     @each_direction
     @needs(Feature.CREDENTIALS)

@@ -225,6 +225,15 @@ class ReceiverConformance:
         stored = await harness.stored()
         assert {_subject_of(mail.raw): mail.seen for mail in stored} == {"No. 0": True, "No. 1": False, "No. 2": True}
 
+    async def test_flags_tell_what_was_read(self, harness: ReceiverHarness) -> None:
+        r"""A message that was marked as read is listed with IMAP's flag ``\Seen``, another one is not."""
+        _must_be_able(harness, "mark_read")
+        await _fill(harness, 2)
+        await _acknowledge_all(harness, READ, but="No. 1")
+        async with harness.receiver() as receiver, receiver.fetch(None) as deliveries:
+            seen = {await _subject(delivery): "\\Seen" in delivery.flags async for delivery in deliveries}
+        assert seen == {"No. 0": True, "No. 1": False}
+
     async def test_move_moves(self, harness: ReceiverHarness) -> None:
         """MOVE puts those messages, unchanged, into a folder that is created when missing."""
         _must_be_able(harness, "folders")

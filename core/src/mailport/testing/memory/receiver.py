@@ -75,7 +75,7 @@ class MemoryReceiver(Receiver):
             cursor={"epoch": epoch, "uid": mail.uid},
             size=len(mail.raw),
             received_at=mail.received_at,
-            flags=frozenset({"seen"} if mail.seen else ()),
+            flags=frozenset({"\\Seen"} if mail.seen else ()),
         )
 
     async def _load(self, key: str) -> AsyncIterator[bytes]:
