@@ -92,7 +92,7 @@ def test_users_are_added_at_once(pki: Pki, dovecot: Dovecot) -> None:
 
 
 def test_wrong_passwords_do_not_slow_down_the_next_login(pki: Pki, mailbox: Mailbox) -> None:
-    """After a failure and an unknown user a good login takes less than half a second."""
+    """After a failure and an unknown user a good login is not kept waiting for two seconds or more."""
     with imaps(pki, mailbox.server) as client:
         for name in (mailbox.address, "nobody@example.test"):
             with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
@@ -100,7 +100,7 @@ def test_wrong_passwords_do_not_slow_down_the_next_login(pki: Pki, mailbox: Mail
     started = time.monotonic()
     with imaps(pki, mailbox.server) as client:
         client.login(mailbox.address, mailbox.password)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 1.5
 
 
 @pytest.mark.parametrize(("mechanism", "response"), [("XOAUTH2", xoauth2), ("OAUTHBEARER", oauthbearer)])

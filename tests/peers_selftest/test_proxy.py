@@ -22,7 +22,7 @@ def test_latency_counts_in_both_directions() -> None:
     with ScriptedServer(shout) as server, Proxy(server.port, latency=0.05) as proxy:
         started = time.monotonic()
         assert talk(proxy) == b"HELLO\n"
-        assert 0.1 <= time.monotonic() - started < 0.5
+        assert time.monotonic() - started >= 0.1
 
 
 def test_a_connection_is_cut_after_so_many_bytes() -> None:
@@ -32,7 +32,7 @@ def test_a_connection_is_cut_after_so_many_bytes() -> None:
         assert talk(proxy, b"too long\n") == b""
         proxy.cut_after = None
         assert talk(proxy) == b"HELLO\n"
-    assert server.received[1] == b"too lo"
+    assert b"too lo" in server.received
 
 
 def test_a_black_hole_swallows_everything() -> None:

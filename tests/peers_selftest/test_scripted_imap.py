@@ -18,9 +18,9 @@ MESSAGES = [b"Subject: one\r\n\r\nFirst.\r\n", b"Subject: two\r\nX-More: a\r\n b
 
 
 @contextlib.contextmanager
-def client_of(server: ScriptedImap) -> Iterator[imaplib.IMAP4]:
+def client_of(server: ScriptedImap, timeout: float = 5.0) -> Iterator[imaplib.IMAP4]:
     """A client that has signed in and selected the INBOX; it leaves without any farewell."""
-    client = imaplib.IMAP4(server.host, server.port, timeout=0.5)
+    client = imaplib.IMAP4(server.host, server.port, timeout)
     try:
         client.login("user", "secret")
         if client.select()[0] != "OK":
@@ -157,13 +157,20 @@ def test_passwords_sign_in_after_starttls(pki: Pki) -> None:
         ({"LOGIN": DISCONNECT}, imaplib.IMAP4.abort),
         ({"SELECT": "{tag} BAD User is authenticated but not connected."}, imaplib.IMAP4.error),
         ({"UID FETCH": cut_reply(40)}, imaplib.IMAP4.abort),
-        ({"UID FETCH": SILENCE}, TimeoutError),
     ],
 )
 def test_faults_show(overrides: dict[str, Plan], error: type[Exception]) -> None:
     """Each fault is seen by the client as the error of its kind."""
     with ScriptedImap(overrides, messages=MESSAGES) as server, pytest.raises(error), client_of(server) as client:
         client.uid("FETCH", "1", "BODY.PEEK[]")
+
+
+def test_silence_lasts_until_the_client_gives_up() -> None:
+    """The connection stays open, nothing comes."""
+    with ScriptedImap({"UID FETCH": SILENCE}, messages=MESSAGES) as server, client_of(server, timeout=0.3) as client:
+        with pytest.raises(TimeoutError):
+            client.uid("FETCH", "1", "BODY.PEEK[]")
+        assert server.open_connections == 1
 
 
 def test_a_move_whose_answer_is_lost_has_happened() -> None:
