@@ -1,0 +1,108 @@
+"""One round: deliveries in order, their facts fetched a few ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+from mailport.errors import MailportError, NotFound
+from mailport.transport import Deliveries, Delivery
+from mailport_google.gmail import Gmail
+from mailport_google.listing import Entry, Listing, message_facts
+from mailport_google.translate import malformed
+from mailport_google.wire import raw_chunks, raw_size, received_at
+
+__all__ = ["GoogleDeliveries", "ahead"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_HIDDEN = frozenset({"SPAM", "TRASH"})
+
+
+class GoogleDeliveries(Deliveries):
+    """What a listing names, without what left the label meanwhile."""
+
+    def __init__(self, gmail: Gmail, listing: Listing, limit: int | None) -> None:
+        self._gmail = gmail
+        self._listing = listing
+        self._limit = len(listing.entries) if limit is None else limit
+
+    async def iterate(self) -> AsyncIterator[Delivery]:
+        """Yield the deliveries, the oldest first."""
+        place = self._listing.end
+        width = min(self._gmail.settings.parallel_requests, self._limit) or 1
+        count = 0
+        entries = iter(self._listing.entries if self._limit else ())
+        async for entry, facts in ahead(entries, self._facts, width):
+            if facts is not None and not _is_in(facts, entry.place.label):
+                continue
+            delivery = _delivery(self._gmail, entry, facts or {})
+            yield delivery
+            count += 1
+            if count >= self._limit and entry is not self._listing.entries[-1]:
+                self.cursor = delivery.cursor
+                return
+        if not self._limit and self._listing.entries:
+            return
+        self.cursor = place.as_cursor()
+
+    async def _facts(self, entry: Entry) -> tuple[Entry, dict[str, Any] | None]:
+        """Return a message's facts, an empty dictionary if it is gone, and None where the quota is better spent on reading."""
+        if not self._gmail.has_quota_to_spare:
+            return entry, None
+        try:
+            return entry, await message_facts(self._gmail, entry.key) or {}
+        except MailportError as error:
+            if error.code == "read.quota":
+                return entry, None
+            raise
+
+
+def _is_in(facts: dict[str, Any], label: str) -> bool:
+    labels = set(facts.get("labelIds", ()))
+    return label in labels and not (labels & _HIDDEN - {label})
+
+
+def _delivery(gmail: Gmail, entry: Entry, facts: dict[str, Any]) -> Delivery:
+    date = str(facts.get("internalDate", ""))
+    labels = facts.get("labelIds")
+    return Delivery(
+        key=entry.key,
+        load=partial(_load, gmail, entry.key),
+        cursor=entry.place.passed(entry.key, int(date) if date.isdigit() else None).as_cursor(),
+        size=raw_size(facts),
+        received_at=received_at(facts),
+        flags=frozenset({"seen"} if labels is not None and "UNREAD" not in labels else ()),
+    )
+
+
+async def _load(gmail: Gmail, key: str) -> AsyncIterator[bytes]:
+    try:
+        answer = await gmail.call(lambda users: users.messages().get(userId="me", id=key, format="raw"), "read")
+    except NotFound as error:
+        raise NotFound("The message is gone.", code="read.message") from error
+    try:
+        for chunk in raw_chunks(str(answer["raw"])):
+            yield chunk
+    except (KeyError, ValueError) as error:
+        raise malformed("read") from error
+
+
+async def ahead(items: Iterable[Item], work: Callable[[Item], Awaitable[Result]], width: int) -> AsyncIterator[Result]:
+    """Yield ``work(item)`` in order, up to ``width`` of them under way at once."""
+    under_way: deque[asyncio.Future[Result]] = deque()
+    try:
+        for item in items:
+            under_way.append(asyncio.ensure_future(work(item)))
+            if len(under_way) >= width:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for future in under_way:
+            future.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)

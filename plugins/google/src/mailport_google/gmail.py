@@ -1,0 +1,152 @@
+"""One account's way to the Gmail API: token, quota, lines and errors behind a single ``call``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import lru_cache, partial
+from http.client import HTTPException
+from typing import Any, TypeAlias
+
+from googleapiclient.discovery import build
+from googleapiclient.errors import HttpError
+
+from mailport.account import Account
+from mailport.errors import AuthenticationFailed, MailportError, Unreachable
+from mailport.services import Services
+from mailport.tokens import Token
+from mailport_google.fields import GoogleSettings
+from mailport_google.line import Line, ways
+from mailport_google.lines import Lines
+from mailport_google.quota import meter
+from mailport_google.said import read_answer
+from mailport_google.token import credential, fetch_token
+from mailport_google.translate import broken, malformed, refused
+
+__all__ = ["Build", "Gmail"]
+
+DRAIN = 5.0
+"""Seconds that closing waits for requests under way."""
+
+Build: TypeAlias = Callable[[Any], Any]
+"""Makes a request from the API's ``users`` resource; runs in a thread, a second time after a token was renewed."""
+
+
+class Gmail:
+    """The API for one session of one account."""
+
+    def __init__(self, account: Account, services: Services) -> None:
+        assert isinstance(account.settings, GoogleSettings)  # noqa: S101 - core dispatches accounts of this protocol only
+        self.settings = account.settings
+        self._account = account
+        self._services = services
+        self._api, self._tokens = ways(account, self.settings, services)
+        self._credential = credential(self.settings)
+        self._meter = meter(self.settings, services)
+        self._lines: Lines | None = None
+
+    def __repr__(self) -> str:
+        return f"<Gmail {self._account.user_name} {self._lines!r} {self._meter!r}>"
+
+    @property
+    def has_quota_to_spare(self) -> bool:
+        """Whether there is enough quota for what one could do without."""
+        return self._meter.has_to_spare
+
+    async def open(self) -> None:
+        """Sign in. The connections are made when they are needed."""
+        await self.token()
+        if self._lines is None:
+            self._lines = Lines(self._api, self.settings.parallel_requests)
+
+    async def close(self) -> None:
+        """End every connection; what is under way has a few seconds to finish."""
+        if self._lines is not None:
+            lines, self._lines = self._lines, None
+            await lines.close(min(DRAIN, self._account.timeout))
+
+    async def token(self) -> str:
+        """Return the access token, fetched if need be."""
+        return await self._services.tokens.get(self._credential, self._fetch_token)
+
+    async def reach(self) -> str:
+        """Connect to the API and to the token endpoint without asking anything; return the versions of TLS."""
+        with ThreadPoolExecutor(1) as thread:
+            return await asyncio.get_running_loop().run_in_executor(thread, self._reach)
+
+    async def call(self, build_request: Build, rung: str) -> dict[str, Any]:
+        """Do one request; return its answer. ``rung`` names the work in error codes ("send", "read", ...).
+
+        A token that the API refuses is renewed once. Raises a ``MailportError``.
+        """
+        token = await self.token()
+        try:
+            return await self._run(partial(self._execute, build_request, rung, token))
+        except AuthenticationFailed:
+            self._services.tokens.forget(self._credential, token)
+        return await self._run(partial(self._execute, build_request, rung, await self.token()))
+
+    async def _run(self, work: Callable[[Line], dict[str, Any]]) -> dict[str, Any]:
+        if self._lines is None:
+            raise Unreachable("The session is not open.", code="connect.closed")
+        return await self._lines.run(work)
+
+    async def _fetch_token(self) -> Token:
+        """Fetch a token in a thread of its own: others wait for it, and this session may be closed before it is there."""
+        thread = ThreadPoolExecutor(1, thread_name_prefix="mailport-google-token")
+        try:
+            fetch = partial(fetch_token, self.settings, self._tokens)
+            return await asyncio.get_running_loop().run_in_executor(thread, fetch)
+        finally:
+            thread.shutdown(wait=False)
+
+    def _reach(self) -> str:
+        said = []
+        for way, url in ((self._tokens, self.settings.token_url), (self._api, self.settings.api_url)):
+            line = Line(way)
+            try:
+                said.append(line.reach(url))
+            finally:
+                line.close()
+        return ", ".join(dict.fromkeys(said))
+
+    def _execute(self, build_request: Build, rung: str, token: str, line: Line) -> dict[str, Any]:
+        request = build_request(_users(self.settings.api_url))
+        try:
+            self._meter.take(request.methodId, rung)
+            request.headers["authorization"] = f"Bearer {token}"
+            return self._answer(request, rung, line)
+        finally:
+            with suppress(AttributeError):  # most bodies are text
+                request.body.close()
+
+    def _answer(self, request: Any, rung: str, line: Line) -> dict[str, Any]:
+        try:
+            answer = request.execute(http=line)
+        except MailportError:
+            raise
+        except HttpError as error:
+            raise refused(read_answer(error.resp.status, error.resp, error.content), self.settings, rung) from error
+        except (OSError, HTTPException) as error:
+            raise broken(error, rung, handed_over=line.handed_over) from error
+        except UnicodeDecodeError as error:
+            raise malformed(rung) from error
+        if answer == "":  # 204: done, nothing to tell
+            return {}
+        if not isinstance(answer, dict):
+            raise malformed(rung)
+        return answer
+
+
+@lru_cache(maxsize=8)
+def _users(api_url: str) -> Any:
+    """Return the API as it is described by the document that the library ships; requests are given their line later."""
+    options = {"api_endpoint": api_url, "universe_domain": "googleapis.com"}
+    service = build("gmail", "v1", http=_NOTHING, static_discovery=True, cache_discovery=False, client_options=options)
+    return service.users()
+
+
+_NOTHING = object()
+"""Stands where the library wants an HTTP client when it makes a request: without one it would look for credentials."""

@@ -1,0 +1,216 @@
+"""One HTTP client for one thread at a time, which tells when a request was handed over.
+
+It stands where googleapiclient expects an ``httplib2.Http``. httplib2 itself would resolve names unchecked, read the CA files
+and proxies of the environment and, worst, send a request again when the connection ended instead of an answer: a mail would
+leave twice.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from http.client import HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+from typing import Any
+from urllib.parse import urlsplit
+
+import httplib2
+
+from mailport import tls
+from mailport.account import Account
+from mailport.egress import EgressPolicy
+from mailport.errors import MailportError, TimedOut, Unreachable
+from mailport.services import Services
+from mailport_google.fields import GoogleSettings
+
+__all__ = ["BadAnswer", "Line", "Way", "ways"]
+
+LONGEST_ANSWER = 256 * 1024 * 1024
+"""Bytes after which an answer is cut off; the biggest message that Gmail takes is 150 MB, and travels as base64."""
+
+_PIECE = 256 * 1024
+
+
+class BadAnswer(HTTPException):
+    """The answer came and cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to reach one endpoint; ``field`` is the setting that names it."""
+
+    egress: EgressPolicy
+    profile: tls.TlsProfile
+    timeout: float
+    proxy_url: str | None
+    field: str
+
+    def connect(self, host: str, port: int) -> ssl.SSLSocket:
+        """Return a TLS connection to the address that was checked. Blocks; raises a ``MailportError``."""
+        try:
+            sock = self.egress.connect_blocking(host, port, timeout=self.timeout, proxy_url=self.proxy_url)
+            return self._encrypted(sock, host)
+        except MailportError as error:
+            if error.field in ("host", "port", "use_ssl_tls"):  # the words of protocols that have these fields
+                error.field = self.field
+            raise
+
+    def _encrypted(self, sock: socket.socket, host: str) -> ssl.SSLSocket:
+        try:
+            return tls.context(self.profile).wrap_socket(sock, server_hostname=host)
+        except BaseException as error:
+            sock.close()
+            if isinstance(error, ssl.SSLError):
+                raise tls.explain(error, host=host) from error
+            if isinstance(error, TimeoutError):
+                raise TimedOut(f"{host} stayed silent during the TLS handshake.", code="tls.timeout", field="host") from error
+            if isinstance(error, OSError):
+                raise Unreachable(f"{host} ended the connection during the TLS handshake.", code="tls.cut") from error
+            raise
+
+
+def ways(account: Account, settings: GoogleSettings, services: Services) -> tuple[Way, Way]:
+    """Return the ways to the API and to the token endpoint."""
+    profile = tls.TlsProfile(
+        component=account.component,
+        minimum=settings.minimum_tls_version,
+        ca_certificates=settings.ca_certificates,
+    )
+    api = Way(services.egress, profile, account.timeout, settings.proxy_url or None, "api_url")
+    return api, replace(api, field="token_url")
+
+
+class _Connection(HTTPSConnection):
+    def __init__(self, host: str, port: int, way: Way) -> None:
+        super().__init__(host, port, timeout=way.timeout, blocksize=_PIECE)
+        self._way = way
+
+    def connect(self) -> None:
+        self.sock = self._way.connect(self.host, self.port)
+
+    def close_if_stale(self) -> None:
+        """Drop a kept connection that the server has ended: whatever is written on it would be lost."""
+        if self.sock is not None and _is_stale(self.sock, self._way.timeout):
+            self.close()
+
+
+class Line:
+    """Requests one after another on a kept connection per host."""
+
+    def __init__(self, way: Way) -> None:
+        self.handed_over = False
+        """Whether the last byte of the latest request was written."""
+        self.is_withdrawn = False
+        self._way = way
+        self._connections: dict[tuple[str, int], _Connection] = {}
+
+    def request(
+        self, uri: str, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None, **_: Any
+    ) -> tuple[httplib2.Response, bytes]:
+        """Do one request, once, following no redirect; the shape is that of ``httplib2.Http.request``."""
+        self.handed_over = False
+        url = urlsplit(uri)
+        connection = self._connection(url.hostname or "", url.port or 443)
+        try:
+            target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+            answer = self._ask(connection, method, target, body, headers or {})
+            return httplib2.Response(answer), _read(answer)
+        except BaseException:
+            connection.close()  # nobody knows how far it came
+            raise
+
+    def reach(self, uri: str) -> str:
+        """Connect without asking anything; return the version of TLS that was agreed."""
+        url = urlsplit(uri)
+        connection = self._connection(url.hostname or "", url.port or 443)
+        connection.close_if_stale()
+        if connection.sock is None:
+            connection.connect()
+        return str(connection.sock.version())
+
+    def withdraw(self) -> None:
+        """Stop the request under way, from another thread, unless it was handed over: then its answer is still read."""
+        if not self.handed_over:
+            self.cut()
+
+    def cut(self) -> None:
+        """Break the connections, from another thread: the one that uses them ends with an error."""
+        self.is_withdrawn = True
+        for connection in list(self._connections.values()):
+            sock: socket.socket | None = connection.sock
+            if sock is not None:
+                with suppress(OSError):
+                    # ssl's own shutdown would take the TLS layer away under the other thread's feet
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connections; by the thread that used them, or when none does."""
+        for connection in self._connections.values():
+            connection.close()
+
+    def _connection(self, host: str, port: int) -> _Connection:
+        return self._connections.setdefault((host, port), _Connection(host, port, self._way))
+
+    def _ask(self, connection: _Connection, method: str, target: str, body: Any, headers: Mapping[str, str]) -> HTTPResponse:
+        connection.close_if_stale()
+        if connection.sock is None:
+            connection.connect()
+        if self.is_withdrawn:
+            raise ConnectionAbortedError("withdrawn")
+        try:
+            connection.request(method, target, body, dict(headers))
+        except OSError as error:
+            return _early_answer(connection, error)
+        self.handed_over = True
+        return connection.getresponse()
+
+
+def _early_answer(connection: _Connection, error: OSError) -> HTTPResponse:
+    """Return the refusal of a server that did not want to read all of the request."""
+    with suppress(OSError, HTTPException):
+        answer = connection.getresponse()
+        if answer.status >= 400:
+            return answer
+    raise error
+
+
+def _is_stale(sock: Any, timeout: float) -> bool:
+    sock.setblocking(False)
+    try:
+        sock.recv(1)
+    except ssl.SSLWantReadError:  # nothing to read but, perhaps, a session ticket
+        return False
+    except OSError:
+        return True
+    else:
+        return True  # the end, or an answer to no question
+    finally:
+        sock.settimeout(timeout)
+
+
+def _read(answer: HTTPResponse) -> bytes:
+    pieces: list[bytes] = []
+    left = LONGEST_ANSWER
+    while piece := answer.read(_PIECE):
+        pieces.append(piece)
+        left -= len(piece)
+        if left < 0:
+            raise BadAnswer("endless")
+    if answer.length:  # reading in pieces does not notice this by itself
+        raise IncompleteRead(b"", answer.length)
+    content = b"".join(pieces)
+    return _unzipped(content) if answer.getheader("content-encoding", "") == "gzip" else content
+
+
+def _unzipped(content: bytes) -> bytes:
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        plain = unzip.decompress(content, LONGEST_ANSWER)
+    except zlib.error as error:
+        raise BadAnswer("not gzip") from error
+    if not unzip.eof:
+        raise BadAnswer("too long, or cut off")
+    return plain

@@ -1,0 +1,111 @@
+"""Sending: a media upload per message, several at once on lines of their own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from googleapiclient.errors import MediaUploadSizeError
+
+from mailport.account import Account
+from mailport.errors import ConfigurationError, MailportError, Refused
+from mailport.message import Message
+from mailport.receipt import Receipt, Status
+from mailport.services import Services
+from mailport.transport import Sender
+from mailport_google.fields import GoogleOutgoing
+from mailport_google.gmail import Gmail
+from mailport_google.translate import too_large
+from mailport_google.upload import RawUpload
+from mailport_google.wire import check_envelope, from_user, header_ids, receipt, rendered
+
+__all__ = ["GoogleSender"]
+
+RECENT = 20
+"""How many of the newest sent messages are looked at for a Message-ID that Gmail replaced."""
+
+_IDS = ["Message-ID", "X-Google-Original-Message-ID"]
+
+
+class GoogleSender(Sender):
+    """Sends through the Gmail API as the user of the account."""
+
+    def __init__(self, account: Account, services: Services) -> None:
+        assert isinstance(account.settings, GoogleOutgoing)  # noqa: S101 - core dispatches accounts of this protocol only
+        self._settings = account.settings
+        self._gmail = Gmail(account, services)
+        self.max_in_flight = account.settings.parallel_requests
+
+    def __repr__(self) -> str:
+        return f"<GoogleSender {self._gmail!r}>"
+
+    async def open(self) -> None:
+        """Sign in."""
+        await self._gmail.open()
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self._gmail.close()
+
+    async def send(self, message: Message) -> Receipt:
+        """Hand over one message. Gmail takes it for all recipients or for none; later refusals come as bounces."""
+        message = from_user(message, self._settings.from_address or self._settings.user_name)
+        check_envelope(message, self._settings.user_name)
+        try:
+            answer = await self._gmail.call(partial(_send_request, message), "send")
+        except Refused as error:
+            error.receipt = Receipt.for_all(message.message_id, message.recipients, Status.REFUSED, text=error.message)
+            raise
+        return receipt(message, answer, await self._stored_id(answer))
+
+    async def find(self, message_id: str) -> bool | None:
+        """Look a message up in the mailbox; None where the account may not read.
+
+        Gmail may have replaced the Message-ID: the newest sent messages are therefore asked for the original one as well.
+        """
+        if not self._settings.read_sent_mail:
+            return None
+        found = await self._list(q=f"rfc822msgid:{message_id.strip('<>')}", includeSpamTrash=True)
+        if found:
+            return True
+        for sent in await self._list(labelIds=["SENT"], maxResults=RECENT):
+            if message_id in (await self._ids(sent)).values():
+                return True
+        return False
+
+    async def _stored_id(self, answer: dict[str, Any]) -> str | None:
+        """Return the Message-ID that Gmail keeps; the message has left, so nothing here makes the sending fail."""
+        if not self._settings.read_sent_mail or "id" not in answer:
+            return None
+        try:
+            return (await self._ids(str(answer["id"]))).get("message-id")
+        except MailportError:
+            return None
+
+    async def _list(self, **query: Any) -> list[str]:
+        answer = await self._gmail.call(lambda users: users.messages().list(userId="me", **query), "read")
+        return [str(message["id"]) for message in answer.get("messages", ())]
+
+    async def _ids(self, key: str) -> dict[str, str]:
+        def request(users: Any) -> Any:
+            return users.messages().get(userId="me", id=key, format="metadata", metadataHeaders=_IDS)
+
+        return header_ids(await self._gmail.call(request, "read"))
+
+
+def _send_request(message: Message, users: Any) -> Any:
+    upload = _upload(message)
+    try:
+        return users.messages().send(userId="me", media_body=upload)
+    except BaseException as error:
+        upload.close()
+        if isinstance(error, MediaUploadSizeError):
+            raise too_large() from error
+        raise
+
+
+def _upload(message: Message) -> RawUpload:
+    try:
+        return RawUpload(rendered(message))
+    except OSError as error:
+        raise ConfigurationError("The file of the message cannot be read.", code="message.unreadable") from error

@@ -1,0 +1,102 @@
+"""Messages as Gmail wants them, and its answers as receipts. Gmail has no envelope: recipients are the headers."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from mailport.address import Address
+from mailport.errors import UnsupportedFeature
+from mailport.message import Message
+from mailport.receipt import Receipt, RecipientResult, Status
+
+__all__ = ["check_envelope", "from_user", "header_ids", "raw_chunks", "raw_size", "receipt", "received_at", "rendered"]
+
+_STEP = 4 * 64 * 1024
+"""Characters of base64 that are decoded at once."""
+
+
+def from_user(message: Message, address: str) -> Message:
+    """Return the message with a From address."""
+    return message if message.sender is not None else message.replace(sender=Address(address))
+
+
+def check_envelope(message: Message, user_name: str) -> None:
+    """Refuse an envelope that the headers cannot express, before anything is sent."""
+    if message.envelope_from is not None and message.envelope_from.lower() not in _own(message, user_name):
+        raise UnsupportedFeature(
+            "Gmail sets the return path itself: it is the user's address.",
+            code="send.envelope_from",
+            field="envelope_from",
+            remedy="Leave envelope_from out, or send through SMTP.",
+        )
+    wanted = {address.lower() for address in message.recipients}
+    surplus = [address for address in _visible(message) if address.lower() not in wanted]
+    if surplus:
+        raise UnsupportedFeature(
+            f"Gmail sends to every address in To and Cc, also to {surplus[0]}, which envelope_to leaves out.",
+            code="send.envelope_to",
+            field="envelope_to",
+            remedy="Name only addresses in To and Cc that shall receive the message, or send through SMTP.",
+        )
+
+
+def _own(message: Message, user_name: str) -> set[str]:
+    return {user_name.lower(), *({message.sender.mailbox.lower()} if message.sender else ())}
+
+
+def _visible(message: Message) -> tuple[str, ...]:
+    return tuple(address.mailbox for address in (*message.to, *message.cc))
+
+
+def rendered(message: Message) -> Iterator[bytes]:
+    """Yield the message's bytes; recipients that only the envelope names go into a Bcc header, which Gmail removes."""
+    if message.envelope_to is None:
+        yield from message.chunks(keep_bcc=True)
+        return
+    visible = {address.lower() for address in _visible(message)}
+    hidden = [address for address in message.recipients if address.lower() not in visible]
+    if hidden:
+        yield b"Bcc: " + ",\r\n ".join(hidden).encode() + b"\r\n"
+    yield from message.chunks(keep_bcc=False)
+
+
+def receipt(message: Message, answer: Mapping[str, Any], stored_id: str | None) -> Receipt:
+    """Return the receipt of a message that Gmail took. ``stored_id`` is the Message-ID it keeps, where that was read."""
+    replaced = stored_id is not None and stored_id != message.message_id
+    return Receipt(
+        message_id=stored_id or message.message_id,
+        recipients=tuple(
+            RecipientResult(address=address, status=Status.ACCEPTED, reply_code=200) for address in message.recipients
+        ),
+        provider_id=str(answer["id"]) if "id" in answer else None,
+        notes=(f"Gmail replaced the Message-ID {message.message_id} by {stored_id}.",) if replaced else (),
+    )
+
+
+def header_ids(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of a message in format ``metadata``, by name in lower case."""
+    headers = (answer.get("payload") or {}).get("headers") or ()
+    return {str(header.get("name", "")).lower(): str(header.get("value", "")).strip() for header in headers}
+
+
+def received_at(answer: Mapping[str, Any]) -> datetime | None:
+    """Return when Gmail took a message; it counts milliseconds."""
+    date = str(answer.get("internalDate", ""))
+    return datetime.fromtimestamp(int(date) / 1000, UTC) if date.isdigit() else None
+
+
+def raw_size(answer: Mapping[str, Any]) -> int | None:
+    """Return the size of a message as Gmail estimates it."""
+    size = answer.get("sizeEstimate")
+    return size if isinstance(size, int) else None
+
+
+def raw_chunks(raw: str) -> Iterator[bytes]:
+    """Yield the bytes of a message in format ``raw``: base64url, with or without padding. Raises ``ValueError``."""
+    text = raw.rstrip("=")
+    for at in range(0, len(text), _STEP):
+        piece = text[at : at + _STEP]
+        yield urlsafe_b64decode(piece + "=" * (-len(piece) % 4))
