@@ -98,7 +98,8 @@ def explain(error: ssl.SSLError, *, host: str = "the server") -> MailportError:
         return _explain_certificate(error, host)
     reason = (error.reason or str(error)).upper()
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "UNEXPECTED_EOF" in reason:
-        return Unreachable(f"{host} ended the connection during the TLS handshake.", code="tls.cut", field="use_ssl_tls")
+        said = f"{host} ended the connection during the TLS handshake."
+        return Unreachable(said, code="tls.cut", field="use_ssl_tls", remedy=_REMEDIES["cut"])
     if any(word in reason for word in _PLAIN_REASONS):
         return _setting("tls.not_tls", f"{host} does not speak TLS on this port.", "use_ssl_tls", _REMEDIES["plain"])
     if any(word in reason for word in _VERSION_REASONS):
@@ -127,6 +128,8 @@ def _explain_certificate(error: ssl.SSLCertVerificationError, host: str) -> Conf
 _REMEDIES = {
     "authority": "Add the certificate of the authority that signed it under CA Certificates.",
     "client": "Ask the server's administrator which client certificate or cipher it requires.",
+    # Dovecot and others send no alert when no version is common to both.
+    "cut": "Check the port, and which TLS versions the server speaks: many end the connection if they like none of ours.",
     "expired": "Have the server's certificate renewed, and check this machine's clock.",
     "name": "Enter the host name that the certificate names, or have the certificate reissued.",
     "other": "Ask the server's administrator about its TLS settings.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -14,6 +14,8 @@ from mailport.transport import Acknowledgement, Action, Cursor, Delivery, Receiv
 from mailport_smtp.fields import PROTOCOLS
 from mailport_smtp.receiver import make_receiver
 from tests.peers.dovecot import Dovecot
+from tests.peers.scripted_imap import ScriptedImap
+from tests.peers.scripted_pop3 import ScriptedPop3
 
 FIELDS = {protocol.key: protocol for protocol in PROTOCOLS}
 USER, PASSWORD = "ann@example.test", "kestrel-amber-42"
@@ -22,25 +24,15 @@ LEAVE, READ, DELETE = (Action.parse(text) for text in ("leave", "read", "delete"
 ARCHIVE = Action.parse("move:Archive")
 
 
-class Server(Protocol):
-    """What is needed to find a server."""
-
-    host: str
-
-    @property
-    def port(self) -> int: ...
-
-
 def account(protocol: str, host: str, port: int, **changes: Any) -> Account:
     """An account without TLS, unless `changes` say otherwise."""
     values = {"host": host, "port": port, "use_ssl_tls": "none", "user_name": USER, "password": PASSWORD, **ADVANCED}
     return validate(FIELDS[protocol], Direction.INCOMING, values | changes)
 
 
-def scripted(server: Server, **changes: Any) -> Account:
-    """An account of a scripted server, which may be IMAP or POP3."""
-    protocol = "pop3" if "Pop3" in type(server).__name__ else "imap"
-    return account(protocol, server.host, server.port, **changes)
+def scripted(server: ScriptedImap | ScriptedPop3, **changes: Any) -> Account:
+    """An account of a scripted server."""
+    return account("imap" if isinstance(server, ScriptedImap) else "pop3", server.host, server.port, **changes)
 
 
 def of_dovecot(protocol: str, server: Dovecot, user: str, password: str, tls: str = "none", **changes: Any) -> Account:

@@ -23,12 +23,16 @@ _LINE_BREAK = re.compile(r"[\r\n\0]")
 
 
 class Client(poplib.POP3):
-    """poplib on a given connection."""
+    """poplib on a given connection, which is closed when the greeting is no good."""
 
     def __init__(self, connection: socket.socket, host: str, port: int) -> None:
         self._given = connection
         self._left = LARGEST_ANSWER
-        super().__init__(host, port)
+        try:
+            super().__init__(host, port)
+        except BaseException:
+            self.close()
+            raise
 
     def _create_socket(self, timeout: float) -> socket.socket:  # noqa: ARG002 - it has one already
         return self._given
