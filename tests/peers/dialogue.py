@@ -55,7 +55,7 @@ class Dialogue:
 
     async def reply(self, text: str) -> None:
         """Send one or more lines; the last line end is added."""
-        await self.send(text.replace("{tag}", self.tag).encode() + b"\r\n")
+        await self.send(text.replace("{tag}", self.tag).encode(errors="surrogateescape") + b"\r\n")
 
     async def send(self, data: bytes) -> None:
         """Send bytes, as far as `allowance` lets them."""

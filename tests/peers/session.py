@@ -51,7 +51,7 @@ class VerbSession(ABC):
 
     async def read_command(self) -> tuple[str, str]:
         """The next verb, in capitals, and what follows it."""
-        verb, _, argument = (await self.dialogue.read_line()).decode().partition(" ")
+        verb, _, argument = (await self.dialogue.read_line()).decode(errors="replace").partition(" ")
         return verb.upper(), argument
 
     async def start_tls(self, go_ahead: str) -> None:

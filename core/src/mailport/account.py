@@ -22,6 +22,7 @@ RECEIVE_TIMEOUT = 100.0
 """Seconds an incoming account waits for its server; the default of Send Mail Timeout, which only outgoing accounts have."""
 
 _HIDDEN = "••••••"
+_SHORTEST_SECRET = 4  # hiding every "x" of a text would hide the text, not the secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ class Account:
 
     def redact(self, text: str) -> str:
         """Return ``text`` without this account's secrets, also where they stand in base64."""
-        for secret in self.settings.secrets():
+        for secret in (secret for secret in self.settings.secrets() if len(secret) >= _SHORTEST_SECRET):
             for form in (secret, base64.b64encode(secret.encode()).decode()):
                 text = text.replace(form, _HIDDEN)
         return text
