@@ -169,3 +169,14 @@ async def test_a_probe_that_cannot_be_made_is_a_report_too(memory, values):
     async with Mailport(plugins=[MemoryPlugin(memory), Failing()], discover=False) as mail:
         report = await mail.test_connection(mail.account(values))
     assert (report.cause.rung, report.cause.code) == (Rung.SETTINGS, "plugin.broken")
+
+
+async def test_a_rung_that_passed_stays_passed(memory, values):
+    """A later step that touches the same rung and has nothing to tell does not make it skipped."""
+
+    async def nothing():
+        return ""
+
+    steps = [Step((Rung.CAPABILITIES,), fine), Step((Rung.CAPABILITIES, Rung.AUTHENTICATION), nothing)]
+    states = {result.rung: result.state for result in (await report_of(memory, values, Scripted(steps))).rungs}
+    assert (states[Rung.CAPABILITIES], states[Rung.AUTHENTICATION]) == (State.PASSED, State.SKIPPED)

@@ -123,6 +123,8 @@ class _Ladder:
         state = State.PASSED if said else State.SKIPPED
         for rung in rungs:
             told, took = (said, seconds) if rung is rungs[-1] else ("", 0.0)
+            if rung in self.results and not told:
+                continue  # a step that comes by again has nothing to add
             self.results[rung] = RungResult(rung=rung, state=state, seconds=took, said=self.account.redact(told))
 
     def _fail(self, step: Step, error: MailportError, seconds: float) -> None:
