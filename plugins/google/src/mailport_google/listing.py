@@ -108,6 +108,11 @@ async def changes(gmail: Gmail, place: Place) -> Listing:
     return Listing(_rest(list(entries.values()), place.after), Place(user=place.user, label=place.label, history=latest))
 
 
+def _history(gmail: Gmail, place: Place) -> AsyncIterator[dict[str, Any]]:
+    query = {"startHistoryId": place.history, "labelId": place.label, "historyTypes": ["messageAdded", "labelAdded"]}
+    return _pages(gmail, lambda users, more: users.history().list(userId="me", maxResults=PAGE, **query, **more))
+
+
 def _came(record: dict[str, Any], label: str) -> list[str]:
     """Return the messages that a history record brought into the label."""
     added = [change["message"] for change in record.get("messagesAdded", ())]
