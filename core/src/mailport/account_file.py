@@ -77,7 +77,8 @@ class AccountFile:
         with _naming(self.path):
             if not isinstance(self.values.get("protocol"), str):
                 return host.account(self.values)  # which says what is missing
-            return host.account(self.values, direction or self.direction(host.protocol(self.values["protocol"])))
+            own = self.direction(host.protocol(self.values["protocol"]))
+            return host.account(self.values, direction or own)
 
 
 @contextmanager

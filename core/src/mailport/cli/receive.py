@@ -11,7 +11,7 @@ import click
 
 from mailport.cli.options import FILE, account_argument, host_options, json_option, make_host, open_account, pass_output
 from mailport.cli.output import Output
-from mailport.errors import UnsupportedFeature
+from mailport.errors import ConfigurationError, UnsupportedFeature
 
 if TYPE_CHECKING:
     from mailport.fields import ProtocolFields
@@ -20,12 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["receive"]
 
 
+def _as_action(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Action:
+    from mailport.transport import Action  # noqa: PLC0415 - showing help receives nothing
+
+    try:
+        return Action.parse(text)
+    except ConfigurationError as error:
+        raise click.BadParameter(f"{error} {error.remedy}") from error
+
+
 @click.command()
 @account_argument
 @click.option("--cursor", type=FILE, help="Read on from the place in this file, and put the new place into it.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many messages.")
 @click.option("--save", type=FILE, metavar="DIR", help="Save each message as a file in this folder.")
-@click.option("--then", default="leave", metavar="ACTION", help="Afterwards: leave, read, delete or move:FOLDER.")
+@click.option(
+    "--then", callback=_as_action, default="leave", metavar="ACTION", help="Afterwards: leave, read, delete or move:FOLDER."
+)
 @host_options
 @json_option
 @pass_output
@@ -39,7 +50,7 @@ def receive(
     cursor: Path | None,
     limit: int | None,
     save: Path | None,
-    then: str,
+    then: Action,
     **machine: Any,
 ) -> None:
     """List the messages of an account, or save them.
@@ -52,10 +63,11 @@ def receive(
 
     host = make_host(account, **machine)
     inbox = open_account(host, account, output, "incoming")
+    _check(then, host.protocol(inbox.protocol), is_saving=save is not None)
     work = Receiving(
         host=host,
         account=inbox,
-        action=_action(then, host.protocol(inbox.protocol), is_saving=save is not None),
+        action=then,
         limit=limit,
         folder=Folder(save, inbox) if save else None,
         place=CursorFile(cursor, inbox) if cursor else None,
@@ -69,12 +81,9 @@ def receive(
     ctx.exit(work.exit)
 
 
-def _action(text: str, protocol: ProtocolFields, *, is_saving: bool) -> Action:
-    """Return the action, refused before anything is fetched where the protocol lacks it (INB-19)."""
-    from mailport.transport import Action, ActionKind  # noqa: PLC0415 - showing help receives nothing
-
-    action = Action.parse(text)
-    able = {ActionKind.MOVE: protocol.capabilities.folders, ActionKind.MARK_READ: protocol.capabilities.mark_read}
+def _check(action: Action, protocol: ProtocolFields, *, is_saving: bool) -> None:
+    """Refuse an action that the protocol lacks before anything is fetched (INB-19)."""
+    able = {"move": protocol.capabilities.folders, "read": protocol.capabilities.mark_read}
     if not able.get(action.kind, True):
         raise UnsupportedFeature(
             f"{protocol.title} has no action “{action.kind}”.",
@@ -82,6 +91,5 @@ def _action(text: str, protocol: ProtocolFields, *, is_saving: bool) -> Action:
             field="--then",
             remedy="Use leave or delete.",
         )
-    if action.kind is ActionKind.DELETE and not is_saving:
+    if action.kind == "delete" and not is_saving:
         raise click.UsageError("--then delete needs --save: a message is deleted only after it was saved.")
-    return action
