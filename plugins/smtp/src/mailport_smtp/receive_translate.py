@@ -51,6 +51,7 @@ def _answer(pattern: str, kind: type[MailportError], cause: str, remedy: str, fi
     return _Answer(re.compile(pattern, re.IGNORECASE), kind, cause, remedy, field)
 
 
+_REFUSED = _answer(r"\[(?:AUTHENTICATIONFAILED|AUTH)\b", AuthenticationFailed, "refused", _CREDENTIALS, "password")
 _ANSWERS = (
     # Exchange: too many or too quick connections, or a mailbox that is not licensed or enabled for the protocol.
     _answer(
@@ -66,7 +67,7 @@ _ANSWERS = (
     _answer(r"\[EXPIRED\b", AuthenticationFailed, "expired", "Renew the password.", "password"),
     _answer(r"\[PRIVACYREQUIRED\b", ConfigurationError, "tls_required", "Choose TLS or SSL.", "use_ssl_tls"),
     _answer(r"\[(?:AUTHORIZATIONFAILED|NOPERM)\b", PermissionDenied, "denied", "Grant the right to this mailbox.", "user_name"),
-    _answer(r"\[(?:AUTHENTICATIONFAILED|AUTH)\b", AuthenticationFailed, "refused", _CREDENTIALS, "password"),
+    _REFUSED,
     _answer(r"\[(?:CONTACTADMIN|SYS/PERM)\b", PermissionDenied, "contact_administrator", _ADMIN),
     _answer(r"\[OVERQUOTA\b", PermissionDenied, "over_quota", "Make room in the mailbox."),
     _answer(r"\[(?:NONEXISTENT|TRYCREATE)\b", NotFound, "missing", "Check the name of the folder."),
@@ -132,7 +133,7 @@ def _explain_answer(error: Exception, account: Account, rung: Rung) -> MailportE
         return _strange_greeting(text, account)
     for answer in _ANSWERS:
         if answer.pattern.search(text):
-            return _from_table(answer, text, rung)
+            return _from_table(answer, text, account, rung)
     if _LOST.search(text):
         return _cut(account, rung)
     if _GARBLED.search(text) or is_fatal(error):
@@ -140,14 +141,14 @@ def _explain_answer(error: Exception, account: Account, rung: Rung) -> MailportE
     return _unknown_answer(text, account, rung)
 
 
-def _from_table(answer: _Answer, text: str, rung: Rung) -> MailportError:
+def _from_table(answer: _Answer, text: str, account: Account, rung: Rung) -> MailportError:
     backoff, code = _BACKOFF.search(text), _CODE.search(text)
-    field = None if answer.kind is AuthenticationFailed and rung is not Rung.AUTHENTICATION else answer.field
+    is_token = answer.kind is AuthenticationFailed and account.settings.option() == "xoauth2"
     return answer.kind(
         f"The server said: {text}",
         code=f"{rung}.{answer.cause}",
-        remedy=answer.remedy,
-        field=field,
+        remedy=_TOKEN if is_token else answer.remedy,
+        field="user_name" if is_token else answer.field,
         retry_after=int(backoff[1]) / 1000 if backoff else None,
         provider_code=code[1] if code else None,
     )
@@ -157,12 +158,7 @@ def _unknown_answer(text: str, account: Account, rung: Rung) -> MailportError:
     if _BUSY.search(text) or rung is Rung.GREETING:
         return Unreachable(f"The server said: {text}", code=f"{rung}.unavailable", remedy="Try again later.")
     if rung is Rung.AUTHENTICATION:
-        with_token = account.settings.option() == "xoauth2"
-        return AuthenticationFailed(
-            f"The server said: {text}",
-            field="user_name" if with_token else "password",
-            remedy=_TOKEN if with_token else _CREDENTIALS,
-        )
+        return _from_table(_REFUSED, text, account, rung)
     return TransportError(f"The server said: {text}", code=f"{rung}.refused", remedy=_ADMIN)
 
 
