@@ -10,10 +10,21 @@ marked ``xfail`` with a reason; never by overriding it.
 
 import pytest
 
-# pytest explains a failed assertion only in modules that it rewrote, and an installed package is not among them by itself.
-pytest.register_assert_rewrite(
-    *(f"{__name__}.{module}" for module in ("checks", "fields", "harness", "probing", "receiving", "sending", "sessions"))
+_CASES = (
+    "acknowledging",
+    "arriving",
+    "checks",
+    "fields",
+    "handing_over",
+    "harness",
+    "probing",
+    "receiving",
+    "rounds",
+    "sending",
+    "sessions",
 )
+# pytest explains a failed assertion only in modules that it rewrote, and an installed package is not among them by itself.
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _CASES))
 
 from mailport.testing.conformance.fields import Declared, FieldsConformance  # noqa: E402 - after the line above
 from mailport.testing.conformance.harness import (  # noqa: E402

@@ -16,9 +16,10 @@ __all__ = ["check_close", "check_failed_open", "check_nothing_open", "check_secr
 Make = Callable[[Account], Sender | Receiver]
 
 
-async def check_close(harness: Harness, session: Sender | Receiver) -> None:
+async def check_close(harness: Harness, make: Callable[[], Sender | Receiver]) -> None:
     """Close a session that was never opened, one that was, and that one again."""
-    await within(harness.patience, session.close(), "closing what was never opened")
+    await within(harness.patience, make().close(), "closing what was never opened")
+    session = make()
     await session.open()
     await within(harness.patience, session.close(), "closing")
     await within(harness.patience, session.close(), "closing again")
