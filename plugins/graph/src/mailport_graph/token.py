@@ -1,0 +1,151 @@
+"""Access tokens by client credentials: msal in a thread of our own, at most one request per credential."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import re
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import Any
+
+import msal
+
+from mailport.account import Account
+from mailport.errors import ConfigurationError, MailportError, Unreachable
+from mailport.services import Services
+from mailport.tokens import Token
+from mailport_graph.fields import GraphSettings
+from mailport_graph.login import LoginClient
+from mailport_graph.translate import login_refused, unknown_tenant
+
+__all__ = ["Tokens", "roles"]
+
+_THREADS = 8
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class Tokens:
+    """The tokens of one account; the host's cache holds them and lets one request per credential pass."""
+
+    def __init__(self, account: Account, settings: GraphSettings, services: Services) -> None:
+        self._account = account
+        self._settings = settings
+        self._services = services
+        self._credential = _digest(settings)
+
+    async def get(self) -> str:
+        """Return a token. Raises ``AuthenticationFailed``, ``ConfigurationError`` or what a network failure is."""
+        return await self._services.tokens.get(self._credential, self._fetch)
+
+    async def renew(self, refused: str, claims: str | None) -> str:
+        """Return a fresh token in place of one that Graph refused, with the ``claims`` that Graph asked for."""
+        self._services.tokens.forget(self._credential, refused)
+        return await self._services.tokens.get(self._credential, partial(self._fetch, claims))
+
+    async def _fetch(self, claims: str | None = None) -> Token:
+        work = asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), self._ask, claims)
+        answer = await work
+        if "access_token" not in answer:
+            raise login_refused(answer, self._account)
+        return Token(answer["access_token"], float(answer.get("expires_in", 3600)))
+
+    def _ask(self, claims: str | None) -> dict[str, Any]:
+        """Ask msal, in a thread: even its constructor talks to the server.
+
+        The application is made anew for each token, about once an hour: msal's own cache would give a refused token again.
+        """
+        try:
+            application = msal.ConfidentialClientApplication(
+                self._settings.client_id,
+                authority=f"{self._settings.authority}/{self._settings.client_tenant_id}",
+                client_credential=_proof(self._settings),
+                http_client=LoginClient(self._settings, self._services, self._account.timeout),
+                instance_discovery=False,  # the cloud is known: asking Microsoft's global one would leave it
+            )
+            answer = application.acquire_token_for_client([f"{self._settings.graph}/.default"], claims_challenge=claims)
+        except MailportError:
+            raise
+        except (ValueError, KeyError, TypeError) as error:
+            raise _explained(error, self._settings) from error
+        return dict(answer or {})
+
+
+@lru_cache(maxsize=1)
+def _threads(_pid: int) -> ThreadPoolExecutor:
+    """Return the threads of this process; those of its parent do not survive a fork."""
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="mailport-graph-token")
+
+
+def _proof(settings: GraphSettings) -> Any:
+    if settings.client_secret_key is not None:
+        return settings.client_secret_key.get_secret_value()
+    pem = settings.client_certificate.get_secret_value() if settings.client_certificate else ""
+    key, certificate = _KEY.search(pem), _CERTIFICATE.search(pem)
+    if key is None or certificate is None:
+        raise _bad_certificate()
+    try:
+        der = ssl.PEM_cert_to_DER_cert(certificate.group())
+    except ValueError as error:
+        raise _bad_certificate() from error
+    return {
+        "private_key": key.group(),
+        "public_certificate": certificate.group(),
+        "thumbprint": hashlib.sha1(der, usedforsecurity=False).hexdigest(),
+    }
+
+
+def _bad_certificate() -> ConfigurationError:
+    return ConfigurationError(
+        "The client certificate cannot be used.",
+        code="authentication.certificate_unreadable",
+        field="client_certificate",
+        remedy="Paste the certificate and its private key without a passphrase, both in PEM form.",
+    )
+
+
+def _explained(error: Exception, settings: GraphSettings) -> MailportError:
+    """Return what is behind an error of msal: ours that it wrapped, an unknown tenant, an unreadable key or answer."""
+    for cause in _causes(error):
+        if isinstance(cause, MailportError):
+            return cause
+    if "authority configuration" in str(error):
+        return unknown_tenant(settings)
+    if settings.client_certificate is not None and not isinstance(error, json.JSONDecodeError | KeyError):
+        return _bad_certificate()
+    return Unreachable(
+        "The token server gave an answer that cannot be read.",
+        code="authentication.malformed",
+        field="cloud",
+        remedy="Check the cloud, and that no proxy or firewall answers in its place; else try again later.",
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _digest(settings: GraphSettings) -> str:
+    parts = (settings.authority, settings.graph, settings.client_tenant_id, settings.client_id, *sorted(settings.secrets()))
+    return "graph " + hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def roles(token: str) -> frozenset[str] | None:
+    """Return the application permissions that a token names; None where it cannot be read.
+
+    Rights given by RBAC for Applications are not among them. The signature is Graph's to check, not ours.
+    """
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return frozenset(map(str, claims.get("roles", ())))
+    except (ValueError, IndexError, AttributeError, TypeError):
+        return None

@@ -1,0 +1,198 @@
+"""A message as Microsoft Graph wants it, and Graph's answers as mailport wants them: pure functions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from mailport.address import Address
+from mailport.content import Attachment
+from mailport.errors import UnsupportedFeature
+from mailport.message import Message
+from mailport_graph.translate import malformed
+
+__all__ = [
+    "MIME_LIMIT",
+    "Envelope",
+    "attachment",
+    "base64_text",
+    "carried_headers",
+    "draft",
+    "envelope",
+    "local_link",
+    "mime",
+    "mime_of",
+    "pieces",
+    "quoted",
+    "received_at",
+    "upload_item",
+]
+
+MIME_LIMIT = 2_200_000
+"""Bytes of MIME that one request carries: above about 2,240 KB the service answers 200 and sends nothing, although 4 MB of
+base64 are documented (https://github.com/microsoftgraph/microsoft-graph-docs/issues/13979)."""
+
+_HEADERS = 5  # custom headers of a draft, all beginning with x- (ErrorInvalidInternetMessageHeaderCollection)
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who gets a message, by the header that names them; Graph knows no other envelope."""
+
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    bcc: tuple[str, ...]
+
+
+def envelope(message: Message, mailbox: str) -> Envelope:
+    """Return who gets the message. Raises ``UnsupportedFeature`` for an envelope that headers cannot express."""
+    wanted = set(message.recipients)
+    named = [address.mailbox for address in (*message.to, *message.cc)]
+    if any(address not in wanted for address in named):
+        raise _no_envelope("Microsoft Graph sends to everybody whom To and Cc name.", "envelope_to")
+    own = {mailbox.lower(), message.sender.mailbox.lower() if message.sender else ""}
+    if message.envelope_from is not None and message.envelope_from.lower() not in own:
+        raise _no_envelope("Microsoft Graph has no return path of its own.", "envelope_from")
+    return Envelope(message.to, message.cc, tuple(address for address in message.recipients if address not in named))
+
+
+def _no_envelope(said: str, field: str) -> UnsupportedFeature:
+    return UnsupportedFeature(said, code="send.envelope", field=field, remedy="Put the addresses into the headers.")
+
+
+def mime(message: Message, to: Envelope) -> bytes | None:
+    """Return the message as MIME with its Bcc, which Exchange takes off; None where it is larger than ``MIME_LIMIT``."""
+    made = bytearray()
+    for chunk in message.chunks():
+        made += chunk
+        if len(made) > MIME_LIMIT:
+            return None
+    end = b"\r\n" if b"\r\n" in made[:1000] else b"\n"
+    bcc = b"," + end + b" "
+    return (b"Bcc: " + bcc.join(map(_on_wire, to.bcc)) + end if to.bcc else b"") + bytes(made)
+
+
+def base64_text(raw: bytes) -> str:
+    """Return bytes as base64 without line breaks: Exchange takes no others."""
+    return base64.b64encode(raw).decode()
+
+
+def _on_wire(mailbox: str) -> bytes:
+    return Address(mailbox).ascii_mailbox.encode()
+
+
+def draft(message: Message, to: Envelope) -> dict[str, Any]:
+    """Return the message as a ``message`` resource without its attachments. Exchange makes the text beside HTML itself."""
+    made: dict[str, Any] = {
+        "subject": message.subject,
+        "body": {"contentType": "html" if message.html else "text", "content": message.html or message.text},
+        "toRecipients": [_recipient(address) for address in to.to],
+        "ccRecipients": [_recipient(address) for address in to.cc],
+        "bccRecipients": [_recipient(Address(mailbox)) for mailbox in to.bcc],
+        "replyTo": [_recipient(address) for address in message.reply_to],
+        "internetMessageId": message.message_id,
+    }
+    if message.sender is not None:
+        made["from"] = _recipient(message.sender)
+    headers, _ = carried_headers(message)
+    if headers:
+        made["internetMessageHeaders"] = [{"name": name, "value": value} for name, value in headers]
+    return made
+
+
+def _recipient(address: Address) -> dict[str, Any]:
+    named = {"name": address.display_name} if address.display_name else {}
+    return {"emailAddress": {"address": address.ascii_mailbox, **named}}
+
+
+def carried_headers(message: Message) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the further headers that a draft carries, and the names of those that it cannot.
+
+    ``Auto-Submitted`` becomes Exchange's own word for it: Graph drops the former on every path.
+    """
+    given = [(name, value) for name, value in message.headers if name.lower() != "auto-submitted"]
+    is_automatic = message.header("auto-submitted").lower() not in ("", "no")
+    if is_automatic and not message.header("x-auto-response-suppress"):
+        given.insert(0, ("X-Auto-Response-Suppress", "All"))
+    good = [(name, value) for name, value in given if name.lower().startswith("x-")]
+    kept = good[:_HEADERS]
+    return kept, [name for name, value in given if (name, value) not in kept]
+
+
+def attachment(file: Attachment) -> dict[str, Any]:
+    """Return a file as a ``fileAttachment`` with its bytes."""
+    content_id = {"contentId": file.content_id} if file.content_id else {}
+    return {
+        "@odata.type": "#microsoft.graph.fileAttachment",
+        "name": file.filename or "attachment",
+        "contentType": file.content_type,
+        "isInline": file.inline,
+        "contentBytes": base64.b64encode(file.content).decode(),
+        **content_id,
+    }
+
+
+def upload_item(file: Attachment) -> dict[str, Any]:
+    """Return what an upload session is told about a file."""
+    content_id = {"contentId": file.content_id} if file.content_id else {}
+    return {
+        "attachmentType": "file",
+        "name": file.filename or "attachment",
+        "size": len(file.content),
+        "contentType": file.content_type,
+        "isInline": file.inline,
+        **content_id,
+    }
+
+
+def quoted(text: str) -> str:
+    """Return a text as a literal of an OData filter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def local_link(link: object, service: str) -> str:
+    """Return path and query of a link below the service root.
+
+    Raises ``Unreachable`` for a link to another host: following it would show it our token.
+    """
+    here = urlsplit(service)
+    try:
+        there = urlsplit(str(link))
+        same = (there.scheme, there.hostname, there.port or 443) == (here.scheme, here.hostname, here.port or 443)
+    except ValueError as error:
+        raise malformed() from error
+    root, _, rest = there.path.removeprefix("/").partition("/")
+    if not same or root != "v1.0":
+        raise malformed()
+    return f"/{rest}?{there.query}"
+
+
+def mime_of(body: str) -> bytes | None:
+    """Return the MIME that a batch answered: as base64, or as text; None where the text no longer has every byte."""
+    if _BASE64.fullmatch(body):
+        try:
+            return base64.b64decode(body, validate=False)
+        except binascii.Error:
+            return None
+    return body.encode() if body.isascii() else None
+
+
+def received_at(item: Mapping[str, Any]) -> datetime | None:
+    """Return when a listed message came, or None."""
+    try:
+        read = datetime.fromisoformat(str(item.get("receivedDateTime")))
+    except ValueError:
+        return None
+    return read if read.tzinfo else None
+
+
+def pieces(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Yield ``items`` in runs of at most ``size``."""
+    return (items[at : at + size] for at in range(0, len(items), size))
