@@ -88,6 +88,7 @@ def test_an_original_leaves_as_it_came(end, tmp_path):
     for message in (Message.read(raw), Message.read(tmp_path / "mail.eml")):
         assert message.to_bytes() == expected
         assert message.to_bytes(keep_bcc=True) == raw
+        assert message.text.startswith("Bcc: not a header")
 
 
 def test_a_changed_message_is_rendered_anew():

@@ -6,7 +6,6 @@ some broken headers (``Message-ID: <>``) before Python 3.13.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -163,8 +162,8 @@ class ReadContent:
 def _parse(original: Original) -> Part:
     if isinstance(original, bytes):
         return BytesParser(policy=compat32).parse(BytesIO(original))
-    with original.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        return BytesParser(policy=compat32).parse(mapped)  # type: ignore[arg-type]  # mmap reads like a file
+    with original.open("rb") as file:
+        return BytesParser(policy=compat32).parse(file)
 
 
 def _leaves(part: Part) -> Iterator[Part]:
