@@ -100,7 +100,7 @@ class EwsReceiver(Receiver):
             cursor=cursor,
             size=change.size,
             received_at=change.received_at,
-            flags=frozenset({"seen"} if change.is_read else ()),
+            flags=frozenset({"\\Seen"} if change.is_read else ()),
         )
 
 
