@@ -9,8 +9,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Mailbox
 
 from mailport import Direction, Mailport, Message
+from tests.peers.ports import HOST, free_port
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md"), *ROOT.glob("core/README.md")]
@@ -28,14 +31,21 @@ def blocks(language):
     ]
 
 
+ACCOUNTS = {
+    "outgoing": 'protocol = "smtp"\nhost = "127.0.0.1"\nport = {port}\nuse_ssl_tls = "none"\nauthentication = "none"\n',
+    "incoming": 'protocol = "maildir"\ndirection = "incoming"\ndirectory = "mail"\n',
+}
+
+
 @pytest.fixture
 def desk(tmp_path):
-    """A folder with the two account files that examples use; mail goes into a Maildir and comes from it."""
-    for name in ("outgoing", "incoming"):
-        (tmp_path / f"{name}.toml").write_text(
-            f'protocol = "maildir"\ndirection = "{name}"\ndirectory = "mail"\nuser_name = "desk@example.org"\n'
-        )
-    return tmp_path
+    """A folder with the two account files that examples use: a server puts what is sent into the Maildir that is read."""
+    server = Controller(Mailbox(str(tmp_path / "mail")), hostname=HOST, port=free_port())
+    server.start()
+    for name, text in ACCOUNTS.items():
+        (tmp_path / f"{name}.toml").write_text(text.format(port=server.port) + 'user_name = "desk@example.org"\n')
+    yield tmp_path
+    server.stop()
 
 
 @pytest.mark.parametrize("code", blocks("python"))
@@ -67,7 +77,8 @@ def test_the_readme_receives_each_mail_once(desk):
     send, _, receive, _ = readme_blocks()
     run(send, desk)
     assert [run(receive, desk) for _ in range(2)] == ["1 records\n", "1 records\n"]
-    assert len(list((desk / "mail" / ".Archive" / "cur").iterdir())) == 1
+    mails = [path for path in (desk / "mail").glob("**/[cn]*/*") if path.is_file()]
+    assert [path.parent.parent.name for path in mails] == [".Archive"]
 
 
 @pytest.mark.parametrize("code", blocks("toml"))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import assert_type
 
 from mailport import Account, Action, ActionKind, Mailport, Message, Receipt, Report, Status, blocking
+from mailport.account_file import AccountFile
 from mailport.transport import Acknowledgement, Cursor, Delivery
 
 
@@ -31,6 +32,7 @@ async def test(mail: Mailport, account: Account) -> str:
     return report.cause.remedy if report.cause else ""
 
 
-def send_blocking(account: Account) -> Receipt:
+def send_blocking(path: Path) -> Receipt:
     with blocking.Mailport(local_root="mail") as mail:
+        account = AccountFile.read(path).account(mail)
         return mail.submit(Message.compose(sender="a@example.org", to=["b@example.org"], text="Hi"), account)

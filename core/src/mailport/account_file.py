@@ -19,19 +19,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mailport.errors import ConfigurationError
 from mailport.fields import Direction, ProtocolFields
 
 if TYPE_CHECKING:
     from mailport.account import Account
-    from mailport.host import Mailport
 
 __all__ = ["AccountFile"]
 
 MAX_SIZE = 1 << 20
 """Bytes; whatever is bigger is neither settings nor a secret, and a device never ends."""
+
+
+class Host(Protocol):
+    """What an account is made by: ``mailport.Mailport`` or ``mailport.blocking.Mailport``."""
+
+    def protocol(self, key: str) -> ProtocolFields:
+        """Return an installed protocol."""
+
+    def account(self, values: Mapping[str, Any], direction: Direction | str = ...) -> Account:
+        """Return the account that ``values`` describe."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +81,7 @@ class AccountFile:
         secrets = {name for model in (*protocol.outgoing, *protocol.incoming) for name in model.secret_fields()}
         return tuple(name for name in self.values if name in secrets - self.referred)
 
-    def account(self, host: Mailport, direction: Direction | str | None = None) -> Account:
+    def account(self, host: Host, direction: Direction | str | None = None) -> Account:
         """Return the account; ``direction`` overrides the file's. Raises ``ConfigurationError`` that names the file."""
         with _naming(self.path):
             if not isinstance(self.values.get("protocol"), str):

@@ -62,6 +62,10 @@ class Mailport:
         """Return the installed protocols, by title."""
         return self._started().mailport.protocols()
 
+    def protocol(self, key: str) -> ProtocolFields:
+        """Return one installed protocol. Raises ``ConfigurationError`` that says which there are."""
+        return self._started().mailport.protocol(key)
+
     def plugins(self) -> tuple[PluginReport, ...]:
         """Return every plugin that was found: loaded, or failed and why."""
         return self._started().mailport.plugins()
