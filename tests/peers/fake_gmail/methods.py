@@ -75,6 +75,8 @@ def send(call: Call) -> dict[str, Any]:
     recipients = _addressed(raw)
     if not recipients:
         raise Refusal(400, "invalidArgument", "Recipient address required")
+    if call.server.refuses and call.server.refuses in raw:
+        raise Refusal(400, "invalidArgument", "Invalid header")
     if call.server.replaces_message_ids:
         raw = _with_new_id(raw)
     own = ["INBOX", "UNREAD"] if call.box.address in recipients else []

@@ -4,6 +4,7 @@ import json
 import ssl
 import time
 from collections import defaultdict
+from functools import cache
 
 from tests.peers.fake_gmail.contract import ContractViolation, GmailContract, Operation
 from tests.peers.fake_gmail.faults import error_body
@@ -29,7 +30,8 @@ class FakeGmail(TlsServer):
         self.page_size = 500
         self.replaces_message_ids = False
         self.refuses_batches = False
-        self._contract = GmailContract()
+        self.refuses = b""  # messages with this in them
+        self._contract = _contract()
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         super().__exit__(kind, *rest)
@@ -97,3 +99,8 @@ class FakeGmail(TlsServer):
                 self.mailboxes[address].add(raw, "INBOX", "UNREAD")
             else:
                 self.outside[address].append(raw)
+
+
+@cache
+def _contract() -> GmailContract:
+    return GmailContract()

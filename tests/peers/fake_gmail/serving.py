@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 from tests.peers.fake_gmail.faults import Fault
 from tests.peers.ports import HOST
 
+_PIECE = 128 * 1024
+
 
 @dataclass
 class Request:
@@ -53,6 +55,8 @@ class TlsServer:
         self.is_silent = False
         self.cuts_handshakes = False
         self.latency = 0.0  # seconds before each answer
+        self.reads_slowly = 0.0  # seconds between two pieces of a request's body
+        self.most_at_once = 0
         self._context = context
         self._lock = threading.Lock()
         self._end = threading.Event()
@@ -136,10 +140,13 @@ class TlsServer:
         fault = self._fault(operation)
         if fault.cut == "before":
             raise HangUp
-        request.body = handler.rfile.read(length)
+        request.body = self._read(handler, length)
+        if len(request.body) < length:  # the client went away before it had said everything
+            raise HangUp
         with self._lock:
             self.requests.append(operation)
             self.under_way += 1
+            self.most_at_once = max(self.most_at_once, self.under_way)
         try:
             self._stay_silent_if_told()
             answer = self._answer(operation, request, fault)
@@ -151,6 +158,15 @@ class TlsServer:
         finally:
             with self._lock:
                 self.under_way -= 1
+
+    def _read(self, handler: "Handler", length: int) -> bytes:
+        if not self.reads_slowly:
+            return handler.rfile.read(length)
+        pieces = []
+        for at in range(0, length, _PIECE):
+            time.sleep(self.reads_slowly)
+            pieces.append(handler.rfile.read(min(_PIECE, length - at)))
+        return b"".join(pieces)
 
     def _answer(self, operation: str, request: Request, fault: Fault) -> Answer:
         if fault.status is not None:

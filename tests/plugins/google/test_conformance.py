@@ -39,6 +39,7 @@ class GoogleHarness(Harness):
 
     protocol = PROTOCOL
     plugin = mailport_google.plugin
+    supports = frozenset(COMMON)
 
     def __init__(self, google: Google) -> None:
         self.google = google
@@ -86,6 +87,7 @@ class GoogleSenderHarness(GoogleHarness, SenderHarness):
         COMMON
         | {
             Feature.UNCHANGED_SENT,
+            Feature.RECIPIENTS,
             Feature.REFUSED_MESSAGES,
             Feature.CUT_BEFORE_HANDOVER,
             Feature.CUT_AFTER_HANDOVER,

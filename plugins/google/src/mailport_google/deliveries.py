@@ -13,7 +13,7 @@ from mailport.transport import Deliveries, Delivery
 from mailport_google.gmail import Gmail
 from mailport_google.listing import Entry, Listing, message_facts
 from mailport_google.translate import malformed
-from mailport_google.wire import raw_chunks, raw_size, received_at
+from mailport_google.wire import flags, raw_chunks, raw_size, received_at
 
 __all__ = ["GoogleDeliveries", "ahead"]
 
@@ -29,26 +29,22 @@ class GoogleDeliveries(Deliveries):
     def __init__(self, gmail: Gmail, listing: Listing, limit: int | None) -> None:
         self._gmail = gmail
         self._listing = listing
-        self._limit = len(listing.entries) if limit is None else limit
+        self._limit = len(listing.entries) if limit is None else max(limit, 1)
 
     async def iterate(self) -> AsyncIterator[Delivery]:
         """Yield the deliveries, the oldest first."""
-        place = self._listing.end
         width = min(self._gmail.settings.parallel_requests, self._limit) or 1
-        count = 0
-        entries = iter(self._listing.entries if self._limit else ())
-        async for entry, facts in ahead(entries, self._facts, width):
+        left = self._limit
+        async for entry, facts in ahead(self._listing.entries, self._facts, width):
             if facts is not None and not _is_in(facts, entry.place.label):
                 continue
             delivery = _delivery(self._gmail, entry, facts or {})
             yield delivery
-            count += 1
-            if count >= self._limit and entry is not self._listing.entries[-1]:
+            left -= 1
+            if left <= 0 and entry is not self._listing.entries[-1]:
                 self.cursor = delivery.cursor
                 return
-        if not self._limit and self._listing.entries:
-            return
-        self.cursor = place.as_cursor()
+        self.cursor = self._listing.end.as_cursor()
 
     async def _facts(self, entry: Entry) -> tuple[Entry, dict[str, Any] | None]:
         """Return a message's facts, an empty dictionary if it is gone, and None where the quota is better spent on reading."""
@@ -69,14 +65,13 @@ def _is_in(facts: dict[str, Any], label: str) -> bool:
 
 def _delivery(gmail: Gmail, entry: Entry, facts: dict[str, Any]) -> Delivery:
     date = str(facts.get("internalDate", ""))
-    labels = facts.get("labelIds")
     return Delivery(
         key=entry.key,
         load=partial(_load, gmail, entry.key),
         cursor=entry.place.passed(entry.key, int(date) if date.isdigit() else None).as_cursor(),
         size=raw_size(facts),
         received_at=received_at(facts),
-        flags=frozenset({"seen"} if labels is not None and "UNREAD" not in labels else ()),
+        flags=flags(facts),
     )
 
 

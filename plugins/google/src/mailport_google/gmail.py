@@ -30,6 +30,8 @@ __all__ = ["Build", "Gmail"]
 DRAIN = 5.0
 """Seconds that closing waits for requests under way."""
 
+_ANSWERLESS = frozenset({"gmail.users.messages.batchModify"})
+
 Build: TypeAlias = Callable[[Any], Any]
 """Makes a request from the API's ``users`` resource; runs in a thread, a second time after a token was renewed."""
 
@@ -133,7 +135,7 @@ class Gmail:
             raise broken(error, rung, handed_over=line.handed_over) from error
         except UnicodeDecodeError as error:
             raise malformed(rung) from error
-        if answer == "":  # 204: done, nothing to tell
+        if request.methodId in _ANSWERLESS:
             return {}
         if not isinstance(answer, dict):
             raise malformed(rung)

@@ -24,7 +24,7 @@ def normalised(text: str, address: str) -> str:
     """
     pem = _from_key_file(text, address) if text.strip().startswith("{") else text
     unescaped = pem.replace("\\r", "").replace("\\n", "\n")
-    if "ENCRYPTED" in unescaped:
+    if "BEGIN ENCRYPTED" in unescaped or "4,ENCRYPTED" in unescaped:
         raise ValueError("has a passphrase; Google's keys have none, so paste the one from the key file.")
     found = _ARMOUR.search(unescaped)
     if found is None:

@@ -12,6 +12,7 @@ from mailport.transport import Endpoint, Probe, Rung, Step
 from mailport_google.fields import GoogleIncoming
 from mailport_google.gmail import Gmail
 from mailport_google.labels import Labels
+from mailport_google.listing import message_facts
 
 __all__ = ["GoogleProbe"]
 
@@ -22,6 +23,7 @@ class GoogleProbe(Probe):
     def __init__(self, account: Account, services: Services) -> None:
         self._gmail = Gmail(account, services)
         self._settings = self._gmail.settings
+        self._labels = Labels(self._gmail)
 
     def __repr__(self) -> str:
         return f"<GoogleProbe {self._gmail!r}>"
@@ -42,6 +44,7 @@ class GoogleProbe(Probe):
             Step((Rung.CONNECT, Rung.TLS), self._reach),
             Step((Rung.AUTHENTICATION, Rung.PERMISSION), self._sign_in),
             Step((Rung.FOLDER,), self._find_label),
+            Step((Rung.READ,), self._read_header),
         )
 
     async def _reach(self) -> str:
@@ -60,5 +63,17 @@ class GoogleProbe(Probe):
     async def _find_label(self) -> str:
         if not isinstance(self._settings, GoogleIncoming):
             return ""  # sending needs no label
-        await Labels(self._gmail).find(self._settings.folder)
+        await self._labels.find(self._settings.folder)
         return f"The label {self._settings.folder} is there."
+
+    async def _read_header(self) -> str:
+        if not isinstance(self._settings, GoogleIncoming):
+            return ""  # sending needs no right to read
+        label = await self._labels.find(self._settings.folder)
+        answer = await self._gmail.call(
+            lambda users: users.messages().list(userId="me", labelIds=[label], maxResults=1), "read"
+        )
+        keys = [str(message["id"]) for message in answer.get("messages", ())]
+        if not keys or await message_facts(self._gmail, keys[0]) is None:
+            return "The label is empty."
+        return "The newest message can be read."

@@ -15,7 +15,7 @@ from mailport.services import Services
 from mailport.transport import Sender
 from mailport_google.fields import GoogleOutgoing
 from mailport_google.gmail import Gmail
-from mailport_google.translate import too_large
+from mailport_google.translate import malformed, too_large
 from mailport_google.upload import RawUpload
 from mailport_google.wire import check_envelope, from_user, header_ids, receipt, rendered
 
@@ -53,10 +53,11 @@ class GoogleSender(Sender):
         check_envelope(message, self._settings.user_name)
         try:
             answer = await self._gmail.call(partial(_send_request, message), "send")
+            key = _key(answer)
         except Refused as error:
             error.receipt = Receipt.for_all(message.message_id, message.recipients, Status.REFUSED, text=error.message)
             raise
-        return receipt(message, answer, await self._stored_id(answer))
+        return receipt(message, key, await self._stored_id(key))
 
     async def find(self, message_id: str) -> bool | None:
         """Look a message up in the mailbox; None where the account may not read.
@@ -73,12 +74,12 @@ class GoogleSender(Sender):
                 return True
         return False
 
-    async def _stored_id(self, answer: dict[str, Any]) -> str | None:
+    async def _stored_id(self, key: str) -> str | None:
         """Return the Message-ID that Gmail keeps; the message has left, so nothing here makes the sending fail."""
-        if not self._settings.read_sent_mail or "id" not in answer:
+        if not self._settings.read_sent_mail:
             return None
         try:
-            return (await self._ids(str(answer["id"]))).get("message-id")
+            return (await self._ids(key)).get("message-id")
         except MailportError:
             return None
 
@@ -91,6 +92,13 @@ class GoogleSender(Sender):
             return users.messages().get(userId="me", id=key, format="metadata", metadataHeaders=_IDS)
 
         return header_ids(await self._gmail.call(request, "read"))
+
+
+def _key(answer: dict[str, Any]) -> str:
+    """Return the id that Gmail gave the message; an answer without it comes from somebody else."""
+    if not answer.get("id"):
+        raise malformed("send")
+    return str(answer["id"])
 
 
 def _send_request(message: Message, users: Any) -> Any:

@@ -12,8 +12,9 @@ from mailport.errors import UnsupportedFeature
 from mailport.message import Message
 from mailport.receipt import Receipt, RecipientResult, Status
 
-__all__ = ["check_envelope", "from_user", "header_ids", "raw_chunks", "raw_size", "receipt", "received_at", "rendered"]
+__all__ = ["check_envelope", "flags", "from_user", "header_ids", "raw_chunks", "raw_size", "receipt", "received_at", "rendered"]
 
+_FLAGS = {"STARRED": "\\Flagged", "DRAFT": "\\Draft"}
 _STEP = 4 * 64 * 1024
 """Characters of base64 that are decoded at once."""
 
@@ -63,15 +64,15 @@ def rendered(message: Message) -> Iterator[bytes]:
     yield from message.chunks(keep_bcc=False)
 
 
-def receipt(message: Message, answer: Mapping[str, Any], stored_id: str | None) -> Receipt:
-    """Return the receipt of a message that Gmail took. ``stored_id`` is the Message-ID it keeps, where that was read."""
+def receipt(message: Message, key: str, stored_id: str | None) -> Receipt:
+    """Return the receipt of a message that Gmail took as ``key``; ``stored_id`` is the Message-ID it keeps, if known."""
     replaced = stored_id is not None and stored_id != message.message_id
     return Receipt(
         message_id=stored_id or message.message_id,
         recipients=tuple(
             RecipientResult(address=address, status=Status.ACCEPTED, reply_code=200) for address in message.recipients
         ),
-        provider_id=str(answer["id"]) if "id" in answer else None,
+        provider_id=key,
         notes=(f"Gmail replaced the Message-ID {message.message_id} by {stored_id}.",) if replaced else (),
     )
 
@@ -86,6 +87,15 @@ def received_at(answer: Mapping[str, Any]) -> datetime | None:
     """Return when Gmail took a message; it counts milliseconds."""
     date = str(answer.get("internalDate", ""))
     return datetime.fromtimestamp(int(date) / 1000, UTC) if date.isdigit() else None
+
+
+def flags(answer: Mapping[str, Any]) -> frozenset[str]:
+    """Return a message's labels as far as IMAP has a word for them; none where they are not known."""
+    labels = answer.get("labelIds")
+    if labels is None:
+        return frozenset()
+    seen = {"\\Seen"} if "UNREAD" not in labels else set()
+    return frozenset(seen | {word for label, word in _FLAGS.items() if label in labels})
 
 
 def raw_size(answer: Mapping[str, Any]) -> int | None:
