@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from mailport.account import Account, validate
 from mailport.egress import EgressPolicy
 from mailport.errors import (
@@ -20,7 +21,6 @@ from mailport.fields import Direction
 from mailport.services import Services
 from mailport_smtp.fields import PROTOCOLS
 from mailport_smtp.oauth import access_token, forget_token
-
 from tests.peers.pki import Pki
 from tests.peers.token_endpoint import MALFORMED, SERVER_ERROR, TokenEndpoint, TokenFault, slow, throttled
 from tests.peers.token_grant import Client
@@ -85,47 +85,47 @@ async def test_a_certificate_stands_in_for_the_secret(endpoint: TokenEndpoint, p
 
 
 @pytest.mark.parametrize(
-    ("changes", "kind", "code", "field"),
+    ("changes", "expected"),
     [
-        ({"client_secret_key": "wrong"}, AuthenticationFailed, "authentication.client", "client_secret_key"),
-        ({"scope": "unknown"}, ConfigurationError, "authentication.scope", "scope"),
-        ({"ca_certificates": ""}, ConfigurationError, "authentication.token_tls_certificate_authority", "ca_certificates"),
-        ({"token_url": "https://127.0.0.1:1/"}, Unreachable, "authentication.token_connect_refused", "token_url"),
-        ({"token_url": "https://nowhere.invalid/"}, MailportError, "authentication.token_name", "token_url"),
+        ({"client_secret_key": "wrong"}, (AuthenticationFailed, "client", "client_secret_key")),
+        ({"scope": "unknown"}, (ConfigurationError, "scope", "scope")),
+        ({"ca_certificates": ""}, (ConfigurationError, "token_tls_certificate_authority", "ca_certificates")),
+        ({"token_url": "https://127.0.0.1:1/"}, (Unreachable, "token_connect_refused", "token_url")),
+        ({"token_url": "https://nowhere.invalid/"}, (MailportError, "token_name", "token_url")),
     ],
 )
 async def test_a_wrong_setting_is_named(
-    endpoint: TokenEndpoint, pki: Pki, changes: dict[str, Any], kind: type[MailportError], code: str, field: str
+    endpoint: TokenEndpoint, pki: Pki, changes: dict[str, Any], expected: tuple[type[MailportError], str, str]
 ) -> None:
     """Whatever is wrong with a setting, the error names that setting and never holds the secret."""
     endpoint.scopes = {"mail"}
     error = await failure(account(endpoint, pki, **changes))
+    kind, cause, field = expected
     assert isinstance(error, kind)
-    assert error.code.startswith(code)
+    assert error.code.startswith(f"authentication.{cause}")
     assert error.field == field
     assert SECRET not in repr(error) + str(error.as_dict())
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "code", "retry_after"),
+    ("fault", "kind", "cause"),
     [
-        (throttled("120"), Throttled, "authentication.token_throttled", 120.0),
-        (SERVER_ERROR, Unreachable, "authentication.token_unavailable", None),
-        (MALFORMED, TransportError, "authentication.token_malformed", None),
-        (TokenFault(200, b"[]"), TransportError, "authentication.token_malformed", None),
-        (TokenFault(200, b'{"access_token": "a\\r\\nb"}'), TransportError, "authentication.token_malformed", None),
-        (TokenFault(302, b"", {"Location": "https://127.0.0.1:1/"}), ConfigurationError, "authentication.token_url", None),
-        (TokenFault(404, b"<html>"), ConfigurationError, "authentication.token_url", None),
+        (throttled("120"), Throttled, "token_throttled"),
+        (SERVER_ERROR, Unreachable, "token_unavailable"),
+        (MALFORMED, TransportError, "token_malformed"),
+        (TokenFault(200, b"[]"), TransportError, "token_malformed"),
+        (TokenFault(200, b'{"access_token": "a\\r\\nb"}'), TransportError, "token_malformed"),
+        (TokenFault(302, b"", {"Location": "https://127.0.0.1:1/"}), ConfigurationError, "token_url"),
+        (TokenFault(404, b"<html>"), ConfigurationError, "token_url"),
     ],
 )
-async def test_odd_answers(
-    endpoint: TokenEndpoint, pki: Pki, fault: TokenFault, kind: type[MailportError], code: str, retry_after: float | None
-) -> None:
+async def test_odd_answers(endpoint: TokenEndpoint, pki: Pki, fault: TokenFault, kind: type[MailportError], cause: str) -> None:
     """A server that is busy, broken or elsewhere never leads to a demand for new credentials.  # REL-06"""
     endpoint.faults.append(fault)
     error = await failure(account(endpoint, pki))
     assert type(error) is kind
-    assert (error.code, error.retry_after) == (code, retry_after)
+    assert error.code == f"authentication.{cause}"
+    assert error.retry_after == (120.0 if kind is Throttled else None)
 
 
 async def test_a_silent_endpoint_times_out(endpoint: TokenEndpoint, pki: Pki) -> None:

@@ -68,18 +68,13 @@ class Connection:
         self._services = services
         self._settings = settings_of(account)
         self._client: aiosmtplib.SMTP | None = None
+        self._transport: asyncio.Transport | None = None
         self._secrets: set[str] = set()
 
     @property
     def endpoint(self) -> Endpoint:
         """Where the account connects."""
         return Endpoint(self._settings.host, self._settings.port, proxy_url=self._settings.proxy_url or None)
-
-    @property
-    def transport(self) -> asyncio.Transport:
-        """The connection itself."""
-        assert self._smtp.transport is not None  # noqa: S101 - the steps before connected it
-        return cast("asyncio.Transport", self._smtp.transport)
 
     async def connect(self) -> None:
         """Open the socket, to an address that the egress policy checked."""
@@ -126,7 +121,9 @@ class Connection:
 
     async def greet(self) -> str:
         """Do the TLS handshake where SSL is chosen, and be greeted; return the greeting."""
-        return (await self._greeted()).message
+        greeting = (await self._greeted()).message
+        self._keep_transport()
+        return greeting
 
     async def _greeted(self) -> aiosmtplib.SMTPResponse:
         try:
@@ -157,11 +154,16 @@ class Connection:
         if "starttls" not in self.offered:
             raise ConfigurationError(
                 f"{self._settings.host} does not offer STARTTLS on this port.",
-                code="capabilities.starttls_missing",
+                code="tls.not_offered",
                 field="use_ssl_tls",
                 remedy="Choose SSL with port 465, or have the server offer STARTTLS.",
             )
         await self._asked(self._smtp.starttls(), Rung.TLS)
+        self._keep_transport()
+
+    def _keep_transport(self) -> None:
+        """Remember the connection itself: the library forgets it when it closes, which over TLS waits for the peer."""
+        self._transport = cast("asyncio.Transport", self._smtp.transport)
 
     async def sign_in(self) -> str:
         """Sign in, once; once more with a fresh token where the server refused one. Return the mechanism, empty for none."""
@@ -227,7 +229,7 @@ class Connection:
 
     def tls_object(self) -> ssl.SSLObject | None:
         """Return what knows about the TLS in use, None without."""
-        found: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
+        found: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object") if self._transport else None
         return found
 
     async def ask_sender(self, command: bytes) -> None:
@@ -239,7 +241,8 @@ class Connection:
 
     def release(self) -> asyncio.Transport:
         """Return the connection itself, for whoever goes on with it after the sign-in, and leave it alone from now on."""
-        transport, self._client = self.transport, None
+        transport, self._client, self._transport = self._transport, None, None
+        assert transport is not None  # noqa: S101 - the steps before connected it
         return transport
 
     async def close(self) -> None:
@@ -253,15 +256,13 @@ class Connection:
 
     def drop(self) -> None:
         """Close the connection at once."""
-        if self._client is None:
-            return
-        transport = self._client.transport
-        self._client.close()
-        if transport is not None:
-            cast("asyncio.Transport", transport).abort()
-        elif self._client.sock is not None:
-            self._client.sock.close()
-        self._client = None
+        if self._client is not None:
+            self._client.close()
+            if self._transport is None and self._client.sock is not None:
+                self._client.sock.close()
+        if self._transport is not None:
+            self._transport.abort()
+        self._client = self._transport = None
 
     @property
     def _smtp(self) -> aiosmtplib.SMTP:
@@ -276,7 +277,9 @@ class Connection:
 
     def _fail(self, error: Exception, rung: Rung) -> NoReturn:
         explained = explain_failure(error, rung, self._account, self._secrets)
-        raise explained from (None if explained is error else error)
+        # A cause shows what the server said, which during the sign-in may be what we said.
+        is_telling = rung is Rung.AUTHENTICATION and isinstance(error, aiosmtplib.SMTPResponseException)
+        raise explained from (None if is_telling or explained is error else error)
 
 
 def _reply(response: aiosmtplib.SMTPResponse) -> Reply:

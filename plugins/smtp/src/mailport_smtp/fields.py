@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Secret, Settings, setting
 from pydantic import AfterValidator, BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Secret, Settings, setting
 from mailport_smtp.texts import (
     absent_if_empty,
     certificate_with_key,

@@ -25,7 +25,6 @@ from mailport.errors import MailportError, TimedOut, Unreachable
 from mailport.fields import Secret
 from mailport.services import Services
 from mailport.tokens import Token
-
 from mailport_smtp.assertion import sign
 from mailport_smtp.oauth_translate import blame_token_request, explain_answer, malformed
 

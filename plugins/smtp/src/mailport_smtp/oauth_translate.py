@@ -17,7 +17,6 @@ from mailport.errors import (
     TransportError,
     Unreachable,
 )
-
 from mailport_smtp.said import clean
 
 __all__ = ["blame_token_request", "explain_answer", "malformed", "seconds"]

@@ -235,7 +235,6 @@ class Pipeline(asyncio.Protocol):
 
     async def _write_content(self, transaction: Transaction) -> Question:
         transaction.content_begun = True
-        self._watchdog.start()
         last = b""
         try:
             async for piece in transaction.content.pieces():
@@ -249,6 +248,7 @@ class Pipeline(asyncio.Protocol):
 
     async def _write_piece(self, piece: bytes) -> None:
         self._transport.write(piece)
-        self._watchdog.moved()
+        self._watchdog.start()  # now it is the peer's turn; the time that we need for the next piece does not count
         await asyncio.sleep(0)  # others have their turn even where the peer is faster than we are
         await self._writable.wait()
+        self._watchdog.stop()

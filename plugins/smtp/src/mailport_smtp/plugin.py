@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailport.hookspecs import hookimpl
-
 from mailport_smtp.fields import PROTOCOLS
 
 if TYPE_CHECKING:

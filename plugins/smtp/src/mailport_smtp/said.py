@@ -16,7 +16,6 @@ _HIDDEN = "••••••"
 
 def clean(text: str, account: Account, secrets: Iterable[str] = ()) -> str:
     """Return ``text`` on one line, without the account's secrets or the further ``secrets``, cut to ``LONGEST``."""
-    shown = account.redact(text)
-    for secret in secrets:
-        shown = shown.replace(secret, _HIDDEN) if secret else shown
-    return " ".join(CONTROL.sub(" ", shown).split())[:LONGEST]
+    for secret in filter(None, secrets):
+        text = text.replace(secret, _HIDDEN)
+    return " ".join(CONTROL.sub(" ", account.redact(text)).split())[:LONGEST]

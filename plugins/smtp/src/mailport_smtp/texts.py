@@ -8,10 +8,11 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from mailport.address import Address
-from mailport.errors import ConfigurationError
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
+
+from mailport.address import Address
+from mailport.errors import ConfigurationError
 
 __all__ = [
     "absent_if_empty",
