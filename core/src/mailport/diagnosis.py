@@ -211,7 +211,12 @@ async def _steps(
         endpoint = probe.endpoint()
         if endpoint is None:
             return ""
-        addresses = await services.egress.resolve(endpoint.host, endpoint.port)
+        try:
+            addresses = await services.egress.resolve(endpoint.host, endpoint.port)
+        except MailportError as error:
+            if error.field == "host":  # the protocol may call it otherwise
+                error.field = endpoint.host_field
+            raise
         return f"{endpoint.host} is {', '.join(addresses)}."
 
     yield Step((Rung.SETTINGS,), settings)
