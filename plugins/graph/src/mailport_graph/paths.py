@@ -67,7 +67,7 @@ def choose(message: Message, settings: GraphOutgoing, *, fits_mime: bool, has_or
     for plan in plans:
         if plan.losses <= accepted:
             return plan
-    raise _unacceptable(min((plan.losses - accepted for plan in plans), key=len))
+    raise _unacceptable([plan.losses - accepted for plan in plans])
 
 
 def _plans(message: Message, settings: GraphOutgoing, *, fits_mime: bool, has_original: bool) -> list[Plan]:
@@ -119,11 +119,14 @@ def _too_large() -> UnsupportedFeature:
     )
 
 
-def _unacceptable(losses: frozenset[Loss]) -> UnsupportedFeature:
-    names = sorted(losses)
+def _unacceptable(choices: list[frozenset[Loss]]) -> UnsupportedFeature:
+    """Return the error that names the least loss; keeping no copy is a wish of its own, given up last."""
+    by_weight = sorted(dict.fromkeys(choices), key=lambda losses: (len(losses), "sent_copy" in losses))
+    first, *others = (sorted(losses) for losses in by_weight)
+    instead = "".join(f"; or instead {', '.join(names)}" for names in others if len(names) == len(first))
     return UnsupportedFeature(
-        f"Microsoft Graph cannot carry {' and '.join(_WORDS[name] for name in names)} for this message.",
-        code=f"send.{names[0]}",
+        f"Microsoft Graph cannot carry {' and '.join(_WORDS[name] for name in first)} for this message.",
+        code=f"send.{first[0]}",
         field="accepted_losses",
-        remedy=f"Make the message smaller, or accept the loss: add {', '.join(names)} to Accepted Losses.",
+        remedy=f"Make the message smaller, or accept the loss: add {', '.join(first)} to Accepted Losses{instead}.",
     )
