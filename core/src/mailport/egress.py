@@ -99,7 +99,7 @@ class EgressPolicy:
                 return _through_proxy_blocking(proxy_url, addresses[0], port, timeout)
             return _connect_first_blocking(addresses, port, timeout)
         except OSError as error:
-            raise explain(error, host=host, port=port) from error
+            raise _known(error) or explain(error, host=host, port=port) from error
 
 
 def _known(error: OSError) -> MailportError | None:
@@ -158,25 +158,25 @@ def _tuned(sock: socket.socket) -> socket.socket:
 
 async def _through_proxy(proxy_url: str, address: str, port: int) -> socket.socket:
     try:
-        from python_socks import ProxyError  # noqa: PLC0415 - an extra
+        from python_socks import ProxyConnectionError, ProxyError  # noqa: PLC0415 - an extra
         from python_socks.async_.asyncio import Proxy  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise _no_proxy_support() from error
     try:
         return await Proxy.from_url(proxy_url).connect(dest_host=address, dest_port=port)
-    except (ProxyError, ValueError) as error:
+    except (ProxyError, ProxyConnectionError, ValueError) as error:
         raise _proxy_failed() from error
 
 
 def _through_proxy_blocking(proxy_url: str, address: str, port: int, timeout: float) -> socket.socket:
     try:
-        from python_socks import ProxyError  # noqa: PLC0415 - an extra
+        from python_socks import ProxyConnectionError, ProxyError  # noqa: PLC0415 - an extra
         from python_socks.sync import Proxy  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise _no_proxy_support() from error
     try:
         sock: socket.socket = Proxy.from_url(proxy_url).connect(dest_host=address, dest_port=port, timeout=timeout)
-    except (ProxyError, ValueError) as error:
+    except (ProxyError, ProxyConnectionError, ValueError) as error:
         raise _proxy_failed() from error
     sock.settimeout(timeout)
     return sock
