@@ -20,6 +20,7 @@ with warnings.catch_warnings():
     from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
     from authlib.oauth2.rfc7523 import JWTBearerGrant
     from joserfc import jwk
+    from joserfc.errors import BadSignatureError
 
 from tests.peers.fake_gmail.serving import Answer, Request, TlsServer
 
@@ -137,7 +138,7 @@ class _Bearer(JWTBearerGrant):  # type: ignore[misc]
         try:
             claims = super().process_assertion_claims(assertion)
         except InvalidGrantError as error:
-            if "signature" in str(error.description).lower():
+            if isinstance(error.__cause__, BadSignatureError):
                 raise InvalidGrantError(description="Invalid JWT Signature.") from error
             raise
         self.request.claimed_scope = claims["scope"]

@@ -34,6 +34,7 @@ class Google:
     private_key: str
     other_key: str
     ca: str
+    other_ca: str
     user: str
 
     @property
@@ -76,4 +77,4 @@ def google(pki: Pki, rsa_keys: tuple[RSAPrivateKey, RSAPrivateKey]) -> Iterator[
     with FakeGoogleTokens(pki.server_context()) as tokens, FakeGmail(pki.server_context(), tokens) as gmail:
         tokens.accounts[SERVICE_ACCOUNT] = ServiceAccount(SERVICE_ACCOUNT, public, set(SCOPES))
         gmail.mailbox(user)
-        yield Google(tokens, gmail, pem(good), pem(other), pki.ca_pem, user)
+        yield Google(tokens, gmail, pem(good), pem(other), pki.ca_pem, pki.other_ca.read_text(), user)

@@ -68,7 +68,7 @@ class Way:
             if isinstance(error, TimeoutError):
                 raise TimedOut(f"{host} stayed silent during the TLS handshake.", code="tls.timeout", field="host") from error
             if isinstance(error, OSError):
-                raise Unreachable(f"{host} ended the connection during the TLS handshake.", code="tls.cut") from error
+                raise Unreachable(f"{host} ended the TLS handshake.", code="tls.cut", field="host") from error
             raise
 
 
