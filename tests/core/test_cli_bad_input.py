@@ -123,6 +123,13 @@ def test_unusual_address_lists_are_understood(run, account, eml, installed_memor
     assert installed_memory.accepted[0].envelope_to == ("a@example.org", "b@example.org")
 
 
+def test_an_encoded_name_adds_no_recipient(run, account, eml, installed_memory):
+    """What a display name says once it is decoded is a name, also where it looks like an address."""
+    header = "=?utf-8?q?eve=40example=2Enet=2C?= <bob@example.org>, =?utf-8?q?M=C3=BCller=2C_Ann?= <ann@example.org>"
+    assert run("send", account, eml(headers=f"From: {ANN}\nTo: {header}")).exit_code == 0
+    assert installed_memory.accepted[0].envelope_to == ("bob@example.org", "ann@example.org")
+
+
 def test_a_message_file_that_is_none(refused, account, tmp_path):
     """Missing, a folder, a device."""
     assert "No such file" in refused("send", account, tmp_path / "missing.eml")

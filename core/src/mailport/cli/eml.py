@@ -20,7 +20,8 @@ __all__ = ["read_message"]
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
 # A bare CR or a NUL is read as the end of a line by some servers, and as nothing by others (SEC-05).
 _BREAK = re.compile(rb"[\r\0]")
-_ADDRESS_HEADERS = frozenset({"from", "to", "cc", "bcc", "reply-to"})
+_RECIPIENT_HEADERS = frozenset({"to", "cc", "bcc"})
+_ADDRESS_HEADERS = _RECIPIENT_HEADERS | {"from", "reply-to"}
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\([^()]*\)')
 _GROUP_NAME = re.compile(r"\s*[^:@<]*:")
 
@@ -29,8 +30,8 @@ def read_message(path: Path) -> Message:
     """Return the message in a file. Raises ``ConfigurationError``, at the header at fault where there is one."""
     try:
         _check_file(path)
-        _check_headers(list(_fields(split_headers(path)[0].replace(b"\r\n", b"\n"))))
-        return Message.read(path)
+        recipients = _recipients(list(_fields(split_headers(path)[0].replace(b"\r\n", b"\n"))))
+        return Message.read(path).replace(envelope_to=recipients)
     except ConfigurationError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -62,16 +63,19 @@ def _fields(block: bytes) -> Iterator[tuple[str, str]]:
         at = found.end()
 
 
-def _check_headers(fields: list[tuple[str, str]]) -> None:
+def _recipients(fields: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Check every address of the message and return those that shall receive it."""
     if not any(name == "from" and value for name, value in fields):
         raise _wrong("The message has no From address.", "message.from_missing", "from", "Add a From header.")
-    for name, value in fields:
-        if name in _ADDRESS_HEADERS:
-            _check_addresses(name, value)
+    addresses = [(name, _addresses(name, value)) for name, value in fields if name in _ADDRESS_HEADERS]
+    return tuple(mailbox for name, mailboxes in addresses if name in _RECIPIENT_HEADERS for mailbox in mailboxes)
 
 
-def _check_addresses(name: str, value: str) -> None:
-    """Check each mailbox, and that none was lost in reading."""
+def _addresses(name: str, value: str) -> list[str]:
+    """Return the mailboxes of an address header; each is checked, and that none was lost in reading.
+
+    The list is taken apart before anything is decoded (RFC 2047 section 6.2): an encoded name may hold commas and addresses.
+    """
     pieces = re.split("[,;]", _QUOTED.sub("q", value))
     expected = sum(bool(_GROUP_NAME.sub("", piece, count=1).strip()) for piece in pieces)
     found = [mailbox for _, mailbox in getaddresses([value.replace(";", ",")]) if mailbox]
@@ -79,6 +83,7 @@ def _check_addresses(name: str, value: str) -> None:
         _check_address(name, mailbox)
     if len(found) < expected:
         raise _wrong(f"{name.title()}: “{value[:100]}” is no list of mail addresses.", "address.invalid", name)
+    return found
 
 
 def _check_address(name: str, mailbox: str) -> None:

@@ -121,7 +121,7 @@ def _coloured(stream: IO[str], text: str, *, bold: bool = False) -> str:
     colour = _COLOURS.get(text.strip())
     if not (colour or bold) or not stream.isatty() or os.environ.get("NO_COLOR"):
         return text
-    return click.style(text, fg=colour, bold=bold)
+    return click.style(text, fg=colour, bold=bold or None)
 
 
 def _padded(cells: tuple[str, ...], widths: list[int]) -> list[str]:
