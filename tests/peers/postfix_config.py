@@ -67,6 +67,7 @@ disable_dns_lookups = yes
 smtp_host_lookup = native
 
 virtual_transport = dovecot
+dovecot_destination_recipient_limit = 1
 virtual_mailbox_domains = $domain
 virtual_mailbox_maps =
 message_size_limit = $large

@@ -165,18 +165,24 @@ class Connection:
         """Remember the connection itself: the library forgets it when it closes, which over TLS waits for the peer."""
         self._transport = cast("asyncio.Transport", self._smtp.transport)
 
-    async def sign_in(self) -> str:
-        """Sign in, once; once more with a fresh token where the server refused one. Return the mechanism, empty for none."""
+    def mechanism(self) -> str:
+        """Return how to sign in, empty for not at all. Raises ``ConfigurationError`` (``capabilities.auth_missing``)."""
         option = self._account.settings.option()
         if option == "none":
             return ""
-        offered = self._smtp.server_auth_methods
-        mechanism = choose(offered, option, tls_unused=self._settings.use_ssl_tls == "none" and "starttls" in self.offered)
+        tls_unused = self._settings.use_ssl_tls == "none" and "starttls" in self.offered
+        return choose(self._smtp.server_auth_methods, option, tls_unused=tls_unused)
+
+    async def sign_in(self) -> str:
+        """Sign in, once; once more with a fresh token where the server refused one. Return the mechanism, empty for none."""
+        mechanism = self.mechanism()
+        if not mechanism:
+            return ""
         credentials = await self._credentials()
         try:
             await self._authenticate(mechanism, credentials)
         except AuthenticationFailed:
-            if option != "xoauth2" or not self._smtp.is_connected:
+            if self._account.settings.option() != "xoauth2" or not self._smtp.is_connected:
                 raise
             forget_token(self._account, self._services, credentials.secret)
             await self._authenticate(mechanism, await self._credentials())
@@ -227,6 +233,7 @@ class Connection:
             error.message += f" ({clean(attempt.refusal, self._account, self._secrets)})"
         return error
 
+    @property
     def tls_object(self) -> ssl.SSLObject | None:
         """Return what knows about the TLS in use, None without."""
         found: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object") if self._transport else None

@@ -29,18 +29,16 @@ class SmtpProbe(Probe):
         return self._connection.endpoint
 
     def steps(self) -> Sequence[Step]:
-        """Return the steps; TLS comes before the greeting with SSL, and after it with TLS."""
-        greet = Step((Rung.GREETING,), self._greet)
-        secured = {
-            "SSL": [Step((Rung.TLS, Rung.GREETING), self._greet), Step((Rung.TLS,), self._describe_tls)],
-            "TLS": [greet, Step((Rung.CAPABILITIES, Rung.TLS), self._start_tls)],
-            "none": [Step((Rung.TLS,), self._describe_tls), greet],
+        """Return the steps. With SSL the handshake and the greeting are one call, with TLS it needs a first EHLO."""
+        established = {
+            "SSL": [Step((Rung.TLS, Rung.GREETING), self._greet), Step((Rung.CAPABILITIES,), self._hello)],
+            "TLS": [Step((Rung.GREETING,), self._greet), Step((Rung.TLS, Rung.CAPABILITIES), self._start_tls)],
+            "none": [Step((Rung.GREETING,), self._greet), Step((Rung.CAPABILITIES,), self._hello)],
         }
         return (
             Step((Rung.CONNECT,), self._connect),
-            *secured[settings_of(self._account).use_ssl_tls],
-            Step((Rung.CAPABILITIES,), self._hello),
-            Step((Rung.CAPABILITIES, Rung.AUTHENTICATION), self._sign_in),
+            *established[settings_of(self._account).use_ssl_tls],
+            Step((Rung.AUTHENTICATION,), self._sign_in),
             Step((Rung.PERMISSION,), self._ask_sender),
         )
 
@@ -54,18 +52,20 @@ class SmtpProbe(Probe):
         return f"{where.host}:{where.port} answers."
 
     async def _greet(self) -> str:
-        return clean(await self._connection.greet(), self._account) or "The server greets."
+        greeting = clean(await self._connection.greet(), self._account)
+        return f"{self._described_tls()}The server greets: {greeting}"
 
     async def _start_tls(self) -> str:
         await self._connection.start_tls()
-        return await self._describe_tls()
+        return self._described_tls() + await self._hello()
 
-    async def _describe_tls(self) -> str:
-        tls = self._connection.tls_object() if settings_of(self._account).use_ssl_tls != "none" else None
-        return "" if tls is None else _described(tls)
+    def _described_tls(self) -> str:
+        tls = self._connection.tls_object
+        return "" if tls is None else f"{_described(tls)} "
 
     async def _hello(self) -> str:
         await self._connection.hello()
+        self._connection.mechanism()  # a server without a suitable sign-in lacks a capability
         offered = (f"{name} {value}".strip().upper() for name, value in self._connection.offered.items())
         return clean(f"The server offers {', '.join(offered) or 'no extension'}.", self._account)
 
