@@ -104,6 +104,7 @@ class _Plain(httpcore2.AsyncNetworkStream):
             raise at_home(explain(error, host=host)) from error
         except OSError as error:
             failure = egress.explain(error, host=host)
+            failure.field = failure.field or "host"
             failure.code = f"tls.{failure.code.partition('.')[2]}"
             raise at_home(failure) from error
 

@@ -15,6 +15,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 import msal
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mailport.account import Account
 from mailport.errors import ConfigurationError, MailportError, Unreachable
@@ -91,8 +93,9 @@ def _proof(settings: GraphSettings) -> Any:
     if key is None or certificate is None:
         raise _bad_certificate()
     try:
+        load_pem_private_key(key.group().encode(), None)  # msal would log what it cannot read
         der = ssl.PEM_cert_to_DER_cert(certificate.group())
-    except ValueError as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _bad_certificate() from error
     return {
         "private_key": key.group(),
