@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from mailport.account import Account
 from mailport.errors import ConfigurationError, Unreachable
@@ -47,6 +47,13 @@ class Disk:
         with translated():
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
+    def release(self, file: BinaryIO) -> None:
+        """Close a file once no thread reads it any more: whoever stopped listening did not stop the thread."""
+        try:
+            self._threads.submit(file.close)
+        except RuntimeError:  # the threads have ended
+            file.close()
+
     async def close(self) -> None:
         """Take no more work; wait for what is under way, but not for ever."""
         if self._is_open:
@@ -54,7 +61,7 @@ class Disk:
             await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(self._end))], timeout=DRAIN)
 
     def _end(self) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=True)
         if self._folder is not None:
             self._folder.close()
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from mailport_maildir.wire import SEEN, folder_directory, key_of, with_flag
 
@@ -116,13 +117,13 @@ class Folder:
             return facts if stat.S_ISREG(facts.st_mode) else None
         return None
 
-    def open_message(self, entry: Entry) -> int:
-        """Return a descriptor to read a message from."""
+    def open_message(self, entry: Entry) -> BinaryIO:
+        """Return a file to read a message from."""
         opened = os.open(entry.name, _MESSAGE, dir_fd=self._directories[entry.part])
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             os.close(opened)
             raise FileNotFoundError(errno.ENOENT, "no regular file")
-        return opened
+        return os.fdopen(opened, "rb")
 
     def mark_read(self, entry: Entry) -> None:
         """Give a message the flag Seen, which only cur knows."""

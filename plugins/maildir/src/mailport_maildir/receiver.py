@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
+from typing import BinaryIO
 
 from mailport.account import Account
 from mailport.errors import NotFound, Unreachable
@@ -18,7 +19,7 @@ from mailport_maildir.folder import Entry, Folder
 from mailport_maildir.translate import explain
 from mailport_maildir.wire import flags_of, folder_parts
 
-__all__ = ["MaildirReceiver"]
+__all__ = ["MaildirReceiver", "time_of"]
 
 CHUNK = 256 * 1024
 
@@ -80,19 +81,19 @@ class MaildirReceiver(Receiver):
             key=key,
             load=partial(self._load, key),
             size=facts.st_size,
-            received_at=_time(facts),
+            received_at=time_of(facts),
             flags=flags_of(self._entries[key].name),
         )
 
     async def _load(self, key: str) -> AsyncIterator[bytes]:
         file = await self._disk.run(self._open_message, key)
         try:
-            while chunk := await self._disk.run(os.read, file, CHUNK):
+            while chunk := await self._disk.run(file.read, CHUNK):
                 yield chunk
         finally:
-            os.close(file)
+            self._disk.release(file)
 
-    def _open_message(self, key: str) -> int:
+    def _open_message(self, key: str) -> BinaryIO:
         for entry in self._places(key):
             with suppress(FileNotFoundError):
                 return self._opened().open_message(entry)
@@ -131,7 +132,8 @@ class MaildirReceiver(Receiver):
         return Acknowledgement(key=key, done=True)  # it is gone: what was wanted is done
 
 
-def _time(facts: os.stat_result) -> datetime | None:
+def time_of(facts: os.stat_result) -> datetime | None:
+    """Return when a file was written."""
     with suppress(ValueError, OverflowError):  # file systems know years that calendars do not
         return datetime.fromtimestamp(facts.st_mtime, UTC)
     return None
