@@ -44,7 +44,7 @@ class _Imap4(imaplib.IMAP4):
         """Read a line."""
         line = super().readline()
         if not line:
-            self._check_bye()  # type: ignore[attr-defined]  # why it hung up is worth more than that it did
+            self._check_bye()  # why it hung up is worth more than that it did
         self._spend(len(line))
         return line
 

@@ -79,7 +79,6 @@ _BACKOFF = re.compile(r"Backoff Time:?\s*(\d{1,9})\s*milliseconds", re.IGNORECAS
 _CODE = re.compile(r"\[([A-Z][A-Z/-]+)\b")
 # imaplib's own words for what is not an answer of the server.
 _LOST = re.compile(r"socket error|EOF", re.IGNORECASE)
-_ANSWER = re.compile(r"-ERR|\* (?:BYE|OK|NO|BAD)|\[")
 _GARBLED = re.compile(r"unexpected (?:tagged )?response|not IMAP4 compliant|got more than|unterminated", re.IGNORECASE)
 
 
@@ -129,7 +128,7 @@ def _words(error: Exception) -> str:
 
 def _explain_answer(error: Exception, account: Account, rung: Rung) -> MailportError:
     text = clean(_words(error), account)
-    if rung is Rung.GREETING and not _LOST.search(text) and not _ANSWER.match(text):
+    if rung is Rung.GREETING and _is_strange(error):
         return _strange_greeting(text, account)
     for answer in _ANSWERS:
         if answer.pattern.search(text):
@@ -160,6 +159,14 @@ def _unknown_answer(text: str, account: Account, rung: Rung) -> MailportError:
     if rung is Rung.AUTHENTICATION:
         return _from_table(_REFUSED, text, account, rung)
     return TransportError(f"The server said: {text}", code=f"{rung}.refused", remedy=_ADMIN)
+
+
+def _is_strange(error: Exception) -> bool:
+    """Whether a greeting is of another protocol; the libraries hand on the server's own lines as bytes."""
+    first = error.args[0] if error.args else ""
+    if isinstance(first, bytes):
+        return not first.startswith((b"-ERR", b"* BYE"))
+    return bool(_GARBLED.search(str(first)))
 
 
 def _strange_greeting(text: str, account: Account) -> MailportError:
