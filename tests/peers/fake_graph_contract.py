@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 _HOME = Path(__file__).parents[3] / "shared" / "contracts"
@@ -35,7 +35,8 @@ def document() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _registry() -> Registry[Any]:
-    return Registry().with_resource(_DOCUMENT, Resource(contents=document(), specification=DRAFT202012))
+    made: Registry[Any] = Registry().with_resource(_DOCUMENT, DRAFT202012.create_resource(document()))
+    return made
 
 
 @lru_cache(maxsize=256)

@@ -3,7 +3,8 @@
 import json
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -40,7 +41,7 @@ class Case:
     remedy: str
     arrange: Callable[[Tenant], object] = lambda tenant: None
     direction: Direction = OUT
-    changes: dict[str, Any] = field(default_factory=dict)
+    changes: dict[str, Any] = made(default_factory=dict)
 
 
 def entra(error: str, number: int) -> Callable[[Tenant], object]:

@@ -152,6 +152,6 @@ async def test_a_silent_token_server_is_a_timeout(tenant: Tenant) -> None:
 
 def test_the_roles_of_a_token_are_read() -> None:
     """The application permissions of a token are told; what is no token tells nothing."""
-    assert roles("x.eyJyb2xlcyI6IFsiTWFpbC5TZW5kIl19.y") == {"Mail.Send"}
+    assert roles("x.eyJyb2xlcyI6IFsiTWFpbC5TZW5kIl19.y") == frozenset({"Mail.Send"})
     assert roles("not a token") is None
     assert roles("a.!!!.c") is None

@@ -8,6 +8,7 @@ DRAFT   a draft of its own; uploads; cannot name what it answers
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,28 +62,27 @@ def choose(message: Message, settings: GraphOutgoing, *, fits_mime: bool, has_or
     Raises ``UnsupportedFeature`` that names the losses where there is no such way.
     """
     accepted = {name.strip() for name in settings.accepted_losses.split(",")}
-    plans = list(_plans(message, settings, fits_mime=fits_mime, has_original=has_original))
-    if not plans:
-        raise _too_large()
-    for plan in plans:
+    lacking: list[frozenset[Loss]] = []
+    for plan in _plans(message, settings, fits_mime=fits_mime, has_original=has_original):
         if plan.losses <= accepted:
             return plan
-    raise _unacceptable([plan.losses - accepted for plan in plans])
+        lacking.append(plan.losses - accepted)
+    raise _unacceptable(lacking) if lacking else _too_large()
 
 
-def _plans(message: Message, settings: GraphOutgoing, *, fits_mime: bool, has_original: bool) -> list[Plan]:
-    keeps_copy = settings.save_to_sent_items
-    copy: frozenset[Loss] = frozenset() if keeps_copy else frozenset({"sent_copy"})
+def _plans(message: Message, settings: GraphOutgoing, *, fits_mime: bool, has_original: bool) -> Iterator[Plan]:
+    """Yield the ways in the order of preference; a message is taken apart only for those after the first."""
+    copy: frozenset[Loss] = frozenset() if settings.save_to_sent_items else frozenset({"sent_copy"})
+    if fits_mime:
+        yield Plan(Path.MIME, copy)
     thread: frozenset[Loss] = frozenset({"threading"}) if _is_reply(message) else frozenset()
     rebuilt = _rebuilt(message)
-    plans = [Plan(Path.MIME, copy)] if fits_mime else []
-    if not keeps_copy and _json_size(message) <= _JSON_LIMIT:
-        plans.append(Plan(Path.JSON, rebuilt | thread))
-    if not _fits_draft(message):
-        return plans
-    if thread and has_original:
-        plans.append(Plan(Path.REPLY, rebuilt | copy))
-    return [*plans, Plan(Path.DRAFT, rebuilt | thread | copy)]
+    if copy and _json_size(message) <= _JSON_LIMIT:
+        yield Plan(Path.JSON, rebuilt | thread)
+    if _fits_draft(message):
+        if thread and has_original:
+            yield Plan(Path.REPLY, rebuilt | copy)
+        yield Plan(Path.DRAFT, rebuilt | thread | copy)
 
 
 def _is_reply(message: Message) -> bool:

@@ -14,10 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any
 
-import msal
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from mailport.account import Account
 from mailport.errors import ConfigurationError, MailportError, Unreachable
 from mailport.services import Services
@@ -59,10 +55,12 @@ class Tokens:
         return Token(answer["access_token"], float(answer.get("expires_in", 3600)))
 
     def _ask(self, claims: str | None) -> dict[str, Any]:
-        """Ask msal, in a thread: even its constructor talks to the server.
+        """Ask msal, in a thread: it takes half a second to import, and even its constructor talks to the server.
 
         The application is made anew for each token, about once an hour: msal's own cache would give a refused token again.
         """
+        import msal  # noqa: PLC0415
+
         try:
             application = msal.ConfidentialClientApplication(
                 self._settings.client_id,
@@ -86,6 +84,9 @@ def _threads(_pid: int) -> ThreadPoolExecutor:
 
 
 def _proof(settings: GraphSettings) -> Any:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - in the thread, like msal
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
     if settings.client_secret_key is not None:
         return settings.client_secret_key.get_secret_value()
     pem = settings.client_certificate.get_secret_value() if settings.client_certificate else ""

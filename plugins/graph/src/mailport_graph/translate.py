@@ -96,6 +96,8 @@ def refusal(answer: Answer, account: Account, *, sending: bool = False) -> Mailp
     code, message = answer.error_facts()
     if sending and answer.status in _UNCERTAIN_STATUS:
         return uncertain(f"The gateway of Microsoft Graph had no answer (HTTP {answer.status}).")
+    if answer.status < 400:  # a redirect, which nobody follows with our token
+        return malformed()
     meaning = _meaning(answer, code, message)
     made = meaning.kind(
         account.redact(f"{meaning.said} (HTTP {answer.status}{f', {code}' if code else ''})"),
