@@ -115,7 +115,7 @@ class ScriptedHarness(SenderHarness):
         self.ended += 1
 
     async def _hold(self, verb: str) -> None:
-        while self.holding == verb:
+        while self.holding == verb:  # noqa: ASYNC110 - it is set in another thread
             await asyncio.sleep(0.005)
 
     @contextmanager

@@ -55,7 +55,7 @@ def _ignore(_: Reply) -> None:
 
 _NOTHING = Question()
 _RESET = Question(b"RSET\r\n", (_ignore,))
-_EMPTY_CONTENT = Question(END, (_ignore,))
+_EMPTY_CONTENT = Question(END + _RESET.data, (_ignore, *_RESET.hearers))
 
 
 class Pipeline(asyncio.Protocol):
