@@ -1,6 +1,9 @@
 """Fixtures for the tests of the command line: packages that look installed, and a runner."""
 
+import contextlib
 import json
+import os
+import pty
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,6 +44,24 @@ class Site:
         return info
 
 
+@dataclass(frozen=True)
+class Terminal:
+    """Give ``program_side`` to a process as its stdout or stderr, then read what it shows there until it ends."""
+
+    user_side: int
+    program_side: int
+
+    def read(self) -> bytes:
+        """Everything that was shown."""
+        os.close(self.program_side)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux says so when the program has ended
+            while chunk := os.read(self.user_side, 4096):
+                shown += chunk
+        os.close(self.user_side)
+        return shown
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A folder of packages that are only installed for this test."""
@@ -48,6 +69,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
     return Site(folder)
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    """A terminal whose user is the test."""
+    return Terminal(*pty.openpty())
 
 
 @pytest.fixture

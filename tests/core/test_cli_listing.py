@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 import os
-import pty
 import subprocess
 import sys
 
@@ -116,26 +115,16 @@ def test_a_reader_that_goes_away_is_no_error():
 
 
 @pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_people_get_a_table_with_colours(more, coloured):
+def test_people_get_a_table_with_colours(terminal, more, coloured):
     """On a terminal there is a heading; NO_COLOR is respected."""
-    ours, theirs = pty.openpty()
     environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | more
-    with subprocess.Popen([*MAILPORT, "plugins"], stdout=theirs, stderr=subprocess.DEVNULL, env=environ) as process:
-        os.close(theirs)
-        shown = b""
-        while chunk := _read(ours):
-            shown += chunk
-    os.close(ours)
+    with subprocess.Popen(
+        [*MAILPORT, "plugins"], stdout=terminal.program_side, stderr=subprocess.DEVNULL, env=environ
+    ) as process:
+        shown = terminal.read()
     assert process.returncode == 0
     assert b"DISTRIBUTION" in shown
     assert (b"\x1b[" in shown) is coloured
-
-
-def _read(terminal):
-    try:
-        return os.read(terminal, 4096)
-    except OSError:  # Linux says so when the other side of a terminal is closed
-        return b""
 
 
 def test_an_unexpected_fault_is_one_line_and_a_traceback_on_request(site, run):

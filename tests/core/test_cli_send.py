@@ -119,27 +119,46 @@ def test_a_transport_that_fails_is_no_traceback(site, run, eml, tmp_path):  # PL
     assert "The transport failed with KeyError: 'receipt'" in result.stderr
 
 
-SLOW = """
+MEMORY = """
 import asyncio, sys
 from mailport.testing.memory import MemoryMail, MemoryPlugin
 class Gate:
     async def passed(self):
         sys.stderr.write("sending\\n")
-        await asyncio.Event().wait()
-MAIL = MemoryMail({"ann@example.org": "secret-of-ann"})
+        await asyncio.sleep({seconds})
+MAIL = MemoryMail({{"ann@example.org": "secret-of-ann"}})
 MAIL.bodies = Gate()
 PLUGIN = MemoryPlugin(MAIL)
 """
 
 
-def test_ctrl_c_ends_cleanly_and_says_what_is_unfinished(site, tmp_path, eml):
-    """130 as shells expect, no traceback, and the document still lists every file."""
-    site.install("mailport-slow", modules={"slow_memory": SLOW}, plugins={"slow": "slow_memory:PLUGIN"})
+@pytest.fixture
+def elsewhere(site, tmp_path, eml):
+    """Start sending in another process, where a message takes so many seconds."""
     account = tmp_path / "slow.toml"
     account.write_text(f'protocol = "memory"\nuser_name = "{ANN}"\npassword = "secret-of-ann"\n')
-    command = [sys.executable, "-m", "mailport", "send", account, eml(), "--json"]
-    environ = os.environ | {"PYTHONPATH": str(site.path)}
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "mailport", "send", account, eml()]
+    environ = os.environ | {"PYTHONPATH": str(site.path), "TERM": "xterm"}
+
+    def start(seconds, *more, stderr=subprocess.PIPE):
+        module = MEMORY.format(seconds=seconds)
+        site.install("mailport-slow", modules={"slow_memory": module}, plugins={"slow": "slow_memory:PLUGIN"})
+        return subprocess.Popen([*command, *more], env=environ, stdout=subprocess.PIPE, stderr=stderr, text=True)
+
+    return start
+
+
+def test_progress_is_shown_on_a_terminal_and_kept_out_of_the_result(elsewhere, terminal):
+    """Who pipes the result somewhere still sees on the terminal that work goes on."""
+    with elsewhere(0.3, stderr=terminal.program_side) as process:
+        shown = terminal.read()
+        assert process.stdout.read().endswith("\tbob@example.org\taccepted\t250 OK\n")
+    assert b"0/1" in shown
+
+
+def test_ctrl_c_ends_cleanly_and_says_what_is_unfinished(elsewhere):
+    """130 as shells expect, no traceback, and the document still lists every file."""
+    with elsewhere(60, "--json") as process:
         while process.stderr.readline() != "sending\n":
             pass
         process.send_signal(signal.SIGINT)
