@@ -39,7 +39,8 @@ def uids_after(client: Client, status: Status, last: int) -> Iterator[list[int]]
     """Yield the UIDs above ``last`` in ascending order, a batch for each SEARCH.
 
     A folder that may have more news than fits into one answer is searched in windows of sequence numbers. Every EXPUNGE
-    that is reported meanwhile moves the messages behind it one number down, so the next window starts that much earlier.
+    that is reported meanwhile moves the messages behind it one number down, and an answer that came with it may count
+    either way: so that much earlier is asked again.
     """
     window = _window(client)
     most = status.exists if status.uid_next is None else min(status.exists, status.uid_next - last - 1)
@@ -50,9 +51,12 @@ def uids_after(client: Client, status: Status, last: int) -> Iterator[list[int]]
     first = 1
     while first <= status.exists:
         found = _search(client, last, f"{first}:{first + window - 1}")
-        last = found[-1] if found else last
+        if moved := len(client.pop("EXPUNGE")):
+            first = max(1, first - moved)
+            continue
         yield found
-        first = max(1, first + window - len(client.pop("EXPUNGE")))
+        last = found[-1] if found else last
+        first += window
 
 
 def _window(client: Client) -> int:
