@@ -133,6 +133,6 @@ def test_an_unexpected_fault_is_one_line_and_a_traceback_on_request(site, run):
     site.install("faulty", modules={"faulty_command": source}, commands={"fault": "faulty_command:fault"})
     result = run("fault")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("error: ZeroDivisionError: division by zero")
+    assert result.stderr.startswith("error: There is a fault in mailport or in a plugin: ZeroDivisionError.\n")
     assert "Traceback" not in result.stderr
     assert "faulty_command.py" in run("--traceback", "fault").stderr

@@ -115,8 +115,9 @@ def test_a_transport_that_fails_is_no_traceback(site, run, eml, tmp_path):  # PL
     account = tmp_path / "faulty.toml"
     account.write_text('protocol = "one"')
     result = run("send", account, eml())
-    assert result.exit_code == 9
-    assert "The transport failed with KeyError: 'receipt'" in result.stderr
+    assert (result.exit_code, "Traceback" in result.stderr) == (9, False)
+    assert "The transport failed with KeyError." in result.stderr
+    assert "faulty_transport.py" in run("--traceback", "send", account, eml()).stderr
 
 
 MEMORY = """

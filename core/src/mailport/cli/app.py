@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -15,6 +14,7 @@ import click
 
 from mailport.cli.contributed import Contribution, contributions
 from mailport.cli.exits import Exit, of_error
+from mailport.cli.options import pass_output
 from mailport.cli.output import Output
 from mailport.errors import MailportError, PluginError
 
@@ -49,14 +49,16 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="mailport", message="%(prog)s %(version)s")
-@click.option("--traceback", "wants_traceback", is_flag=True, help="Show where in the code an error comes from.")
-def app(wants_traceback: bool) -> None:
+@click.option("--traceback", is_flag=True, help="Show where in the code an error comes from.")
+@pass_output
+def app(output: Output, /, *, traceback: bool) -> None:
     """Send and receive mail through whatever mail system an account has.
 
     An account is a TOML file: protocol, user_name, and the fields that `mailport fields PROTOCOL` lists. Exit codes: 0 done,
     1 unexpected, 2 usage, 3 configuration, 4 credentials or permission, 5 try again later, 6 refused, 7 uncertain,
     8 not found, 9 plugin, 10 unsupported.
     """
+    output.traceback = traceback
 
 
 def _loaded(contribution: Contribution) -> click.Command:
@@ -85,24 +87,20 @@ def _run(invoke: Any, ctx: click.Context, output: Output) -> int:
         _silence_stdout()
         return Exit.PIPE_CLOSED
     except Exception as error:
-        if ctx.params.get("wants_traceback"):
-            traceback.print_exc()
-        return _fail(error, output)
+        output.failure(error if isinstance(error, MailportError) else _unexpected(error))
+        return of_error(error)
     return Exit.OK
 
 
-def _fail(error: Exception, output: Output) -> int:
-    known = error if isinstance(error, MailportError) else _unexpected(error)
-    output.failure(known)
-    return of_error(error)
-
-
 def _unexpected(error: Exception) -> MailportError:
-    return MailportError(
-        f"{type(error).__name__}: {error}",
+    """Return a fault as an error of ours. Its own text may hold anything, a secret too, and is only shown on request."""
+    fault = MailportError(
+        f"There is a fault in mailport or in a plugin: {type(error).__name__}.",
         code="cli.unexpected",
-        remedy="This is a fault of mailport or of a plugin: run mailport --traceback ... and report what it prints.",
+        remedy="Run mailport --traceback ... and report what it prints.",
     )
+    fault.__cause__ = error
+    return fault
 
 
 def _silence_stdout() -> None:

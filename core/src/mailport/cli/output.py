@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,9 +32,13 @@ _COLOURS = {
 
 @dataclass
 class Output:
-    """How one run of a command speaks. ``json`` asks for one JSON document on stdout instead of text."""
+    """How one run of a command speaks.
+
+    ``json`` asks for one JSON document on stdout instead of text, ``traceback`` for the place in the code below an error.
+    """
 
     json: bool = False
+    traceback: bool = False
 
     def data(self, value: Any) -> None:
         """Print the JSON document; nothing for people."""
@@ -70,6 +75,8 @@ class Output:
 
     def complain(self, error: MailportError, about: str = "") -> None:
         """Print an error for a person; nothing with ``--json``."""
+        if self.traceback:
+            traceback.print_exception(error)
         if self.json:
             return
         _write(sys.stderr, "error:", f"{about}: {error}" if about else str(error))

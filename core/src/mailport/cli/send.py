@@ -113,7 +113,9 @@ async def _send_one(host: Mailport, account: Account, file: Path) -> Outcome:
     except MailportError as error:
         return Outcome(file=file, error=error)
     except Exception as error:
-        broken = PluginError(f"The transport failed with {type(error).__name__}: {error}", remedy="Report it to its author.")
+        broken = PluginError(
+            f"The transport failed with {type(error).__name__}.", remedy="Run mailport --traceback ... and tell its author."
+        )
         broken.__cause__ = error
         return Outcome(file=file, error=broken)
 
