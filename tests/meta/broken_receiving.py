@@ -9,8 +9,8 @@ from typing import Any, cast
 from mailport.errors import MailportError
 from mailport.fields import Capabilities
 from mailport.testing.memory.harness import PASSWORD
+from mailport.testing.memory.mailbox import StoredMail
 from mailport.testing.memory.receiver import MemoryDeliveries, MemoryReceiver
-from mailport.testing.memory.server import StoredMail
 from mailport.testing.memory.session import connect, sign_in
 from mailport.transport import Acknowledgement, Action, ActionKind, Cursor, Deliveries, Delivery
 from tests.meta.breakage import Breakages

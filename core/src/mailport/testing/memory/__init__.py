@@ -3,7 +3,10 @@
 Its files have the names of any transport's files; who writes one can begin by reading these.
 """
 
+from mailport.testing.memory.faults import Faults, Gate
+from mailport.testing.memory.mailbox import Mailbox, StoredMail
 from mailport.testing.memory.plugin import MemoryPlugin
-from mailport.testing.memory.server import Faults, Gate, Mailbox, MemoryMail, Reply, StoredMail
+from mailport.testing.memory.server import MemoryMail
+from mailport.testing.memory.transfer import Reply
 
 __all__ = ["Faults", "Gate", "Mailbox", "MemoryMail", "MemoryPlugin", "Reply", "StoredMail"]

@@ -12,12 +12,15 @@ from mailport.address import CONTROL
 from mailport.errors import ConfigurationError, NotFound, Unreachable, UnsupportedFeature
 from mailport.fields import Capabilities
 from mailport.testing.memory.fields import EVERYTHING, MemoryIncoming
-from mailport.testing.memory.server import CHUNK, Connection, Mailbox, MemoryMail, StoredMail
+from mailport.testing.memory.mailbox import Mailbox, StoredMail
+from mailport.testing.memory.server import Connection, MemoryMail
 from mailport.testing.memory.session import signed_in
 from mailport.testing.memory.translate import translated
 from mailport.transport import Acknowledgement, Action, ActionKind, Cursor, Deliveries, Delivery, Receiver
 
 __all__ = ["MemoryDeliveries", "MemoryReceiver"]
+
+CHUNK = 64 * 1024
 
 
 class MemoryReceiver(Receiver):

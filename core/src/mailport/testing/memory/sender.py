@@ -10,8 +10,9 @@ from mailport.fields import Capabilities
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
 from mailport.testing.memory.fields import EVERYTHING
-from mailport.testing.memory.server import Answer, Connection, MemoryMail, Transfer
+from mailport.testing.memory.server import Connection, MemoryMail
 from mailport.testing.memory.session import signed_in
+from mailport.testing.memory.transfer import Answer, Transfer
 from mailport.testing.memory.translate import translated
 from mailport.testing.memory.wire import raise_if_nobody_may, receipt
 from mailport.transport import Sender

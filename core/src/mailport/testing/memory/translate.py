@@ -15,7 +15,7 @@ from mailport.errors import (
     Uncertain,
     Unreachable,
 )
-from mailport.testing.memory.server import Reply, Transfer
+from mailport.testing.memory.transfer import Reply, Transfer
 
 __all__ = ["translated"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailport.errors import Refused, Throttled
 from mailport.message import Message
 from mailport.receipt import Receipt, RecipientResult, Status
-from mailport.testing.memory.server import Answer, Transfer
+from mailport.testing.memory.transfer import Answer, Transfer
 
 __all__ = ["raise_if_nobody_may", "receipt"]
 
