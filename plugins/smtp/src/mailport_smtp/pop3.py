@@ -125,4 +125,5 @@ class _News(Deliveries):
                 yield chunk
         finally:
             with suppress(MailportError):  # the reader may have stopped because of it
-                await self._link.run(Rung.READ, transfer.close)
+                await self._link.run(Rung.READ, transfer.finish)
+            transfer.close()

@@ -50,15 +50,17 @@ class Transfer:
     def put_aside(self) -> None:
         """Receive the rest, to be read later."""
         if not self.finished:
-            aside = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - lives as long as this object
-            self._drain(aside)
-            aside.seek(0)
-            self._aside = aside
+            self._aside = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - until close
+            self._drain(self._aside)
+            self._aside.seek(0)
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Receive the rest, which nobody wants."""
         if not self.finished:
             self._drain(None)
+
+    def close(self) -> None:
+        """Drop what was put aside; needs no connection."""
         if self._aside is not None:
             self._aside.close()
 
