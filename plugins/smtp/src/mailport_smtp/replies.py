@@ -10,7 +10,7 @@ __all__ = ["Extensions", "Malformed", "Replies", "Reply"]
 
 _LONGEST = 32 * 1024
 """Bytes of a whole reply; the longest EHLO answers have a few thousand."""
-_LINE = re.compile(rb"(\d{3})([ -]?)(.*)", re.DOTALL)
+_LINE = re.compile(rb"(\d{3})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?=\s|$)\s*")
 
 
@@ -69,7 +69,7 @@ class Replies:
         found = _LINE.fullmatch(line.rstrip(b"\r"))
         if found is None:
             raise Malformed(f"not an SMTP reply: {line[:80].decode('utf-8', 'replace')}")
-        self._lines.append(found[3].decode("utf-8", "replace").strip())
+        self._lines.append((found[3] or b"").decode("utf-8", "replace").strip())
         self._length += len(line)
         if self._length > _LONGEST:
             raise Malformed("the reply never ends")
