@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -51,8 +52,19 @@ async def whole_label(gmail: Gmail, place: Place) -> Listing:
 
 
 async def _start(gmail: Gmail, place: Place) -> Place:
-    profile = await gmail.call(lambda users: users.getProfile(userId="me"), "read")
-    return Place(user=place.user, label=place.label, history=str(profile["historyId"]), is_listing=True)
+    return Place(user=place.user, label=place.label, history=await _history_id(gmail), is_listing=True)
+
+
+async def _history_id(gmail: Gmail) -> str:
+    """Return the mailbox's latest history id, or the newest message's where a server has no profile: it does as well."""
+    with suppress(NotFound):
+        profile = await gmail.call(lambda users: users.getProfile(userId="me"), "read")
+        return str(profile["historyId"])
+    newest = await gmail.call(lambda users: users.messages().list(userId="me", maxResults=1), "read")
+    for message in newest.get("messages", ()):
+        facts = await message_facts(gmail, str(message["id"])) or {}
+        return str(facts.get("historyId", "1"))
+    return "1"
 
 
 async def _all_ids(gmail: Gmail, label: str) -> list[str]:
