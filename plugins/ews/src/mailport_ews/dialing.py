@@ -139,6 +139,12 @@ class _Adapter(HTTPAdapter):
             self._pools[key].ConnectionCls = _Connection
         return self._pools[key]
 
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a request with its whole body: the NTLM library rewinds it only before the first of its two rounds."""
+        if hasattr(request.body, "seek"):
+            request.body.seek(0)
+        return super().send(request, *args, **kwargs)
+
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Leave TLS alone: it is the dialer's."""
 
@@ -157,7 +163,6 @@ def new_session(dialer: Dialer) -> requests.Session:
     """Return an HTTP session over the account's own connections: no proxies, passwords or authorities of the environment."""
     session = requests.Session()
     session.trust_env = False
-    session.max_redirects = 0
     session.adapters.clear()
     session.mount("https://", _Adapter(dialer))
     return session

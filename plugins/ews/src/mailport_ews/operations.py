@@ -107,7 +107,6 @@ class Operations:
     def send(self, request: Body) -> list[MailportError | None]:
         """Send messages; return for each, in order, what the server has against it."""
         service = self._service(services.SendMail)
-        request.seek(0)
         with self._explained():
             answer = self._exchange.ask(request, service._extra_headers())
             return [self._explain(outcome) if isinstance(outcome, Exception) else None for outcome in service.read(answer)]
