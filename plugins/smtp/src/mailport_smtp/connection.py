@@ -59,13 +59,14 @@ def settings_of(account: Account) -> SmtpSettings:
 
 
 class Connection:
-    """A connection for one account."""
+    """A connection for one account; a step may take ``timeout`` seconds, by default the account's."""
 
-    def __init__(self, account: Account, services: Services) -> None:
+    def __init__(self, account: Account, services: Services, *, timeout: float | None = None) -> None:
         self.extensions = Extensions()
         self.offered: dict[str, str] = {}
         self._account = account
         self._services = services
+        self._timeout = timeout or account.timeout
         self._settings = settings_of(account)
         self._client: aiosmtplib.SMTP | None = None
         self._transport: asyncio.Transport | None = None
@@ -80,7 +81,7 @@ class Connection:
         """Open the socket, to an address that the egress policy checked."""
         where = self.endpoint
         sock = await self._services.egress.connect(
-            where.host, where.port, timeout=self._account.timeout, proxy_url=where.proxy_url
+            where.host, where.port, timeout=self._timeout, proxy_url=where.proxy_url
         )
         try:
             self._client = await self._make_client(sock)
@@ -96,7 +97,7 @@ class Connection:
             hostname=self._settings.host,
             sock=sock,
             local_hostname=self._services.client_name,
-            timeout=self._account.timeout,
+            timeout=self._timeout,
             use_tls=self._settings.use_ssl_tls == "SSL",
             start_tls=False,  # never by chance: it is required or unwanted
             tls_context=context,

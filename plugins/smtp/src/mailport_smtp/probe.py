@@ -16,13 +16,16 @@ from mailport_smtp.wire import mail_command, path
 
 __all__ = ["SmtpProbe"]
 
+_PATIENCE = 0.9
+"""Share of the test's time that a step may take: a silent server is told by the step, which knows what it means."""
+
 
 class SmtpProbe(Probe):
     """Connects, negotiates, signs in, and asks whether the server takes mail from the account's sender."""
 
     def __init__(self, account: Account, services: Services) -> None:
         self._account = account
-        self._connection = Connection(account, services)
+        self._connection = Connection(account, services, timeout=_PATIENCE * account.timeout)
 
     def endpoint(self) -> Endpoint:
         """Return where the account connects."""
