@@ -24,6 +24,7 @@ class TlsFront:
         self.port = 0
         self._target = target
         self._context = context
+        self._writers: list[asyncio.StreamWriter] = []
         self._thread = LoopThread()
 
     def __enter__(self) -> Self:
@@ -32,8 +33,13 @@ class TlsFront:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.close()
+        self._thread.run(self._close())
         self._thread.__exit__()
+
+    async def _close(self) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def _listen(self) -> int:
         self._server = await asyncio.start_server(self._connected, HOST, 0, ssl=self._context)
@@ -43,6 +49,7 @@ class TlsFront:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.CancelledError):
             far_reader, far_writer = await asyncio.open_connection(HOST, self._target)
+            self._writers += [writer, far_writer]
             await asyncio.gather(_forward(reader, far_writer), _forward(far_reader, writer))
 
 
