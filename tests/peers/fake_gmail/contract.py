@@ -129,8 +129,6 @@ def _check_parameter(operation: str, name: str, described: dict[str, Any], value
         }.get(described["type"], True)
         if not right or ("enum" in described and value not in described["enum"] and name not in ("alt", "$.xgafv")):
             raise ContractViolation(f"{operation}: {name}={value}")
-        if described.get("maximum") and int(value) > int(described["maximum"]):
-            raise ContractViolation(f"{operation}: {name}={value} is above {described['maximum']}")
 
 
 def _check_upload(operation: Operation, query: dict[str, list[str]], content_type: str, body: bytes) -> None:

@@ -57,7 +57,9 @@ class Call:
     def page(self, items: list[Any]) -> tuple[list[Any], dict[str, str]]:
         """One page of a list, and where the next one starts."""
         start = int(self.one("pageToken", "0"))
-        end = start + min(int(self.one("maxResults", "100")), self.server.page_size)
+        asked = int(self.one("maxResults", "100"))
+        assert 0 < asked <= 500, asked  # said in the description's words only
+        end = start + min(asked, self.server.page_size)
         return items[start:end], {"nextPageToken": str(end)} if end < len(items) else {}
 
 

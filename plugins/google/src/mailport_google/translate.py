@@ -261,7 +261,8 @@ def refused(said: Said, settings: GoogleSettings, rung: str) -> MailportError:
 
 def _by_status(said: Said, rung: str) -> MailportError:
     if said.status == 404:
-        return NotFound("Gmail does not know this message, label or history.", code=f"{rung}.missing", **_facts(said))
+        message = "Gmail does not know this message, label or history."
+        return NotFound(message, code=f"{rung}.missing", remedy="Read the mailbox anew.", **_facts(said))
     if said.status >= 500 and rung == "send":
         return _uncertain("failed", said)
     if said.status >= 500:
