@@ -107,11 +107,11 @@ class FakeEws:
             if self._stopping.is_set():
                 return
 
-    def next_fault(self, operation: str | None) -> Fault | None:
-        """The fault that happens to this request, if one does."""
+    def next_fault(self, operation: str | None, *, reads: bool) -> Fault | None:
+        """The fault that happens to this request, before (`reads` is false) or after its body was read."""
         with self._lock:
             for each in self.faults:
-                if each.operation == operation:
+                if each.operation == operation and (operation is None or each.reads == reads):
                     if each.times is not None:
                         each.times -= 1
                         if each.times == 0:
@@ -247,10 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _suffers(self, operation: str | None, *, reads: bool = True) -> bool:
         """Let a fault happen; with `reads` false only one that comes before the body."""
-        waiting = [each for each in self._ews.faults if each.operation == operation and (each.reads or not reads)]
-        if not waiting or (not reads and waiting[0].reads):
-            return False
-        found = self._ews.next_fault(operation)
+        found = self._ews.next_fault(operation, reads=reads)
         if found is None:
             return False
         if operation is None and found.reads:

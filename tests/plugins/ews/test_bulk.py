@@ -7,6 +7,7 @@ from mailport.content import Attachment
 from mailport.errors import Refused
 from mailport.host import Mailport
 from mailport.message import Message
+from mailport.testing.conformance.checks import eventually
 from mailport_ews import plugin
 from tests.peers.fake_ews import faults
 from tests.peers.fake_ews.answers import Failed
@@ -77,8 +78,7 @@ async def test_what_waits_when_the_sender_closes(ews: FakeEws, plain: dict[str, 
     await open_sender.open()
     with ews.holding_answers():
         sends = [asyncio.create_task(open_sender.send(mail(f"user{n}@example.test"))) for n in range(25)]
-        while not ews.under_way:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: ews.under_way > 0, 10, "a request under way")
         closing = asyncio.create_task(open_sender.close())
         await asyncio.sleep(0.05)
     outcomes = await asyncio.gather(*sends, return_exceptions=True)

@@ -154,8 +154,8 @@ class _Adapter(HTTPAdapter):
         return response
 
     def close(self) -> None:
-        for pool in self._pools.values():
-            pool.close()
+        while self._pools:
+            self._pools.popitem()[1].close()
         super().close()
 
 

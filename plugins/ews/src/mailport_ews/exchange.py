@@ -84,13 +84,15 @@ class Exchange:
         try:
             with closing(self._post(body, headers, self.auth)) as response:
                 return self._read(response, largest)
-        except MailportError:
+        except MailportError as error:
+            if error.provider_code is None:  # not Exchange's own words: what the connection still holds is nobody's answer
+                self.close()
             raise
         except Exception as error:  # the NTLM library raises what it likes when a server strays from the handshake
             raise self.explain(error) from error
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the next request opens another."""
         self._session.close()
 
     def _post(self, body: Body, headers: Mapping[str, str], auth: AuthBase | None) -> requests.Response:
