@@ -19,8 +19,8 @@ __all__ = ["CHUNK", "Facts", "facts", "piece", "uids_after"]
 WINDOW = 50_000
 """Messages that one SEARCH may find: imaplib refuses lines above 1,000,000 bytes, and a UID takes up to eleven."""
 
-CHUNK = 512 * 1024
-"""Bytes that are asked for at a time: a few of them are in memory at once, and a round trip is paid for each."""
+CHUNK = 1024 * 1024
+"""Bytes that are asked for at a time: two or three such pieces are in memory at once, and each costs a round trip."""
 
 _FACTS = ("UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE")  # never ENVELOPE or BODYSTRUCTURE: Domino garbles them
 

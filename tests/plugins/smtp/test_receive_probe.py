@@ -1,0 +1,116 @@
+"""Test Connection of an inbox: what a person is told, and where a failure is shown."""
+
+from typing import Any
+
+import pytest
+
+from mailport.account import Account
+from mailport.diagnosis import Report, State, diagnose
+from mailport.services import Services
+from mailport.transport import Rung
+from mailport_smtp.receive_probe import make_probe
+from tests.peers.faults import DISCONNECT
+from tests.peers.mailbox import Mailbox
+from tests.peers.pki import Pki
+from tests.peers.scripted_imap import ScriptedImap
+from tests.peers.scripted_pop3 import ScriptedPop3
+from tests.plugins.smtp.receiving import PASSWORD, USER, mail, of_dovecot, scripted
+
+both = pytest.mark.parametrize("protocol", ["imap", "pop3"])
+each_server = pytest.mark.parametrize("make", [ScriptedImap, ScriptedPop3])
+
+
+async def examine(account: Account) -> Report:
+    """The report on an account."""
+    services = Services()
+    return await diagnose(account, make_probe(account, services), services)
+
+
+def said(report: Report) -> dict[Rung, str]:
+    """What was told at the rungs that passed and said something."""
+    return {result.rung: result.said for result in report.rungs if result.state is State.PASSED and result.said}
+
+
+@both
+@pytest.mark.parametrize("tls", ["SSL", "TLS"])
+async def test_a_person_is_told_what_was_found(protocol: str, tls: str, mailbox: Mailbox, pki: Pki) -> None:
+    """A test that passes tells version and certificate, server, sign-in, folder and that mail can be read."""  # TST-11
+    mailbox.deliver(mail("One"))
+    user = (mailbox.address, mailbox.password)
+    report = await examine(of_dovecot(protocol, mailbox.server, *user, tls, ca_certificates=pki.ca_pem))
+    told = said(report)
+    assert report.passed
+    assert told[Rung.TLS].startswith("TLS 1.3, certificate of ")
+    assert told[Rung.GREETING] == "Dovecot (Debian) ready."
+    assert told[Rung.AUTHENTICATION].startswith(f"Signed in as {mailbox.address} (")
+    assert "1 messages" in told[Rung.FOLDER]
+    assert "header" in told[Rung.READ]
+
+
+async def test_the_folders_are_listed(mailbox: Mailbox) -> None:
+    """Whoever sets up an inbox sees which folders there are."""  # TST-11
+    mailbox.deliver(mail("One"), "Archive")
+    report = await examine(of_dovecot("imap", mailbox.server, mailbox.address, mailbox.password))
+    assert said(report)[Rung.FOLDER] == "“INBOX” holds 0 messages. Folders: Archive, INBOX."
+
+
+@each_server
+async def test_an_empty_mailbox_passes(make: Any) -> None:
+    """An inbox without a message is fine, and without TLS the rung is skipped."""
+    with make() as server:
+        report = await examine(scripted(server))
+    assert report.passed
+    assert "empty" in said(report)[Rung.READ]
+    assert next(result for result in report.rungs if result.rung is Rung.TLS).state is State.SKIPPED
+
+
+async def test_a_server_that_reads_no_headers_passes() -> None:
+    """A POP3 server without TOP is fine: a whole message is not read for a test."""
+    with ScriptedPop3(capabilities=("UIDL", "USER"), messages=[mail("One")]) as server:
+        report = await examine(scripted(server))
+        assert not any(line.startswith(b"RETR") for line in server.received)
+    assert report.passed
+    assert "TOP" in said(report)[Rung.READ]
+
+
+@pytest.mark.parametrize(
+    ("make", "script", "changes", "rung"),
+    [
+        (ScriptedImap, {"GREETING": "220 other"}, {}, Rung.GREETING),
+        (ScriptedImap, {}, {"use_ssl_tls": "TLS"}, Rung.TLS),
+        (ScriptedImap, {}, {"password": "wrong"}, Rung.AUTHENTICATION),
+        (ScriptedImap, {"AUTHENTICATE": DISCONNECT}, {}, Rung.AUTHENTICATION),
+        (ScriptedImap, {}, {"folder": "Missing"}, Rung.FOLDER),
+        (ScriptedImap, {"UID FETCH": "{tag} NO cannot"}, {}, Rung.READ),
+        (ScriptedPop3, {"GREETING": "220 other"}, {}, Rung.GREETING),
+        (ScriptedPop3, {}, {"use_ssl_tls": "TLS"}, Rung.TLS),
+        (ScriptedPop3, {}, {"password": "wrong"}, Rung.AUTHENTICATION),
+        (ScriptedPop3, {"LIST": "-ERR cannot"}, {}, Rung.FOLDER),
+        (ScriptedPop3, {"TOP": DISCONNECT}, {}, Rung.READ),
+    ],
+)
+async def test_a_failure_stands_at_its_rung(make: Any, script: Any, changes: dict[str, str], rung: Rung) -> None:
+    """The cause is shown at the step where it lies, with a code of that step and a remedy."""  # TST-07
+    with make(script, messages=[mail("One")], users={USER: PASSWORD}) as server:
+        report = await examine(scripted(server, **changes))
+    assert report.cause is not None
+    assert report.cause.rung is rung
+    assert report.cause.code.startswith(f"{rung}.")
+    assert report.cause.remedy
+
+
+@each_server
+async def test_no_suitable_sign_in_stands_at_the_capabilities(make: Any) -> None:
+    """A server that offers no suitable sign-in is told at the capabilities, not as a refusal."""
+    with make(capabilities=("IMAP4rev1", "LOGINDISABLED", "UIDL")) as server:
+        report = await examine(scripted(server))
+    assert report.cause is not None
+    assert report.cause.rung is Rung.CAPABILITIES
+
+
+async def test_a_test_marks_nothing() -> None:
+    """The folder is opened for reading only."""
+    with ScriptedImap(messages=[mail("One")]) as server:
+        assert (await examine(scripted(server))).passed
+        assert not any(b" SELECT " in line for line in server.received)
+        assert server.inbox.mails[0].flags == set()
