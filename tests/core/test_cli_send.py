@@ -116,7 +116,7 @@ def test_a_transport_that_fails_is_no_traceback(site, run, eml, tmp_path):  # PL
     account.write_text('protocol = "one"')
     result = run("send", account, eml())
     assert (result.exit_code, "Traceback" in result.stderr) == (9, False)
-    assert "The transport failed with KeyError." in result.stderr
+    assert "The transport failed to send with KeyError." in result.stderr
     assert "faulty_transport.py" in run("--traceback", "send", account, eml()).stderr
 
 

@@ -79,29 +79,25 @@ def test_block_outgoing_email_is_told(run, account, installed_memory):  # TST-09
 
 
 @pytest.mark.parametrize(
-    ("code", "expected"),
+    ("name", "expected"),
     [
-        ("name.unknown", 3),
-        ("name.lookup", 5),
-        ("egress.refused", 3),
-        ("connect.refused", 5),
-        ("connect.timeout", 5),
-        ("tls.certificate_expired", 3),
-        ("tls.cut", 5),
-        ("greeting.protocol", 3),
-        ("authentication.refused", 4),
-        ("authentication.token_throttled", 5),
-        ("permission.denied", 4),
-        ("folder.missing", 8),
-        ("send.refused", 6),
-        ("send.throttled", 5),
-        ("send.uncertain", 7),
-        ("plugin.broken", 9),
-        ("anything.else", 1),
+        ("ConfigurationError", 3),
+        ("AuthenticationFailed", 4),
+        ("PermissionDenied", 4),
+        ("Unreachable", 5),
+        ("TimedOut", 5),
+        ("Throttled", 5),
+        ("Refused", 6),
+        ("Uncertain", 7),
+        ("NotFound", 8),
+        ("PluginError", 9),
+        ("UnsupportedFeature", 10),
+        ("TransportError", 1),
+        ("SomethingElse", 1),
     ],
 )
-def test_the_exit_code_follows_from_the_stable_code(code, expected):
-    """The rung says who must act, a passing cause says: try later."""
-    from mailport.cli.exits import of_code  # noqa: PLC0415 - not without the extra
+def test_the_exit_code_follows_from_the_errors_class(name, expected):
+    """What the caller should do is what the class of the cause says."""
+    from mailport.cli.exits import of_name  # noqa: PLC0415 - not without the extra
 
-    assert of_code(code) == expected
+    assert of_name(name) == expected

@@ -63,7 +63,7 @@ SCRIPTED = [
     ("smtp", {"GREETING": "554 5.7.1 Not from your address"}, {}, Rung.GREETING, "greeting.refused", "host"),
     ("smtp", {"GREETING": "421 4.3.2 Too busy"}, {}, Rung.GREETING, "greeting.unavailable", None),
     ("smtp", {"GREETING": DISCONNECT}, {}, Rung.GREETING, None, None),
-    ("smtp", {"GREETING": SILENCE}, {}, Rung.GREETING, None, None),
+    ("smtp", {"GREETING": SILENCE}, {}, Rung.GREETING, "greeting.timeout", "port"),
     ("smtp", {"EHLO": "550 5.7.1 Go away", "HELO": "550 Go away"}, {}, Rung.CAPABILITIES, "capabilities.refused", "host"),
     ("smtp", {"EHLO": DISCONNECT}, {}, Rung.CAPABILITIES, None, None),
     ("smtp", {}, {"use_ssl_tls": "TLS"}, Rung.TLS, "tls.not_offered", "use_ssl_tls"),

@@ -36,12 +36,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RungResult:
-    """One rung: ``said`` is what is worth telling (what the server said, redacted), the rest names cause and remedy."""
+    """One rung: ``said`` is what is worth telling (what the server said, redacted), the rest names cause and remedy.
+
+    ``error`` is the class of the error (``Throttled``), by what to do about it.
+    """
 
     rung: Rung
     state: State
     seconds: float = 0.0
     said: str = ""
+    error: str = ""
     code: str = ""
     field: str | None = None
     remedy: str = ""
@@ -151,6 +155,7 @@ def _failure(rung: Rung, error: MailportError, seconds: float, redact: Callable[
         state=State.FAILED,
         seconds=seconds,
         said=redact(error.message),
+        error=type(error).__name__,
         code=error.code,
         field=error.field,
         remedy=error.remedy,

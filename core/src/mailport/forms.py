@@ -15,13 +15,14 @@ password``. The ``x-`` keys:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from mailport.errors import ConfigurationError
 from mailport.fields import ComponentType, Direction, ProtocolFields, Settings
 from mailport.rules import IncomingRules, OutgoingRules
 
@@ -51,7 +52,14 @@ class _FormSchema(GenerateJsonSchema):
 
 
 def json_schema(protocol: ProtocolFields, direction: Direction, component: ComponentType | None = None) -> dict[str, Any]:
-    """Return the schema of an account of ``protocol``; with ``component``, of the options that fit it."""
+    """Return the schema of an account of ``protocol``; with ``component``, of the options that fit it.
+
+    Raises ``ConfigurationError`` where the protocol has no such direction or option.
+    """
+    models = _models(protocol, direction, component)
+    if not models:
+        wanted = f"{component} {direction}" if component else str(direction)
+        raise ConfigurationError(f"{protocol.title} has no {wanted} mail.", code="settings.direction", field="protocol")
     rules = _properties(_rules(direction), start=1000)
     return {
         "$schema": DIALECT,
@@ -59,7 +67,7 @@ def json_schema(protocol: ProtocolFields, direction: Direction, component: Compo
         "type": "object",
         "properties": {"protocol": {"const": protocol.key, "default": protocol.key, "title": "Mail Protocol"}} | rules[0],
         "required": ["protocol"],
-        "oneOf": [_branch(model) for model in _models(protocol, direction, component)],
+        "oneOf": [_branch(model) for model in models],
     }
 
 
@@ -96,7 +104,7 @@ def _rules(direction: Direction) -> type[BaseModel]:
     return OutgoingRules if direction is Direction.OUTGOING else IncomingRules
 
 
-def _models(protocol: ProtocolFields, direction: Direction, component: ComponentType | None) -> Iterable[type[Settings]]:
+def _models(protocol: ProtocolFields, direction: Direction, component: ComponentType | None) -> Sequence[type[Settings]]:
     fits = protocol.options(direction, component)
     return [model for model in protocol.models(direction) if model.option() in fits]
 

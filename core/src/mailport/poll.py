@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from mailport.account import Account
 from mailport.errors import MailportError
 from mailport.events import Event, EventKind
-from mailport.transport import Acknowledgement, Action, Cursor, Deliveries, Delivery, Receiver
+from mailport.transport import Acknowledgement, Action, Cursor, Deliveries, Delivery, Receiver, plugin_errors
 
 __all__ = ["Round", "poll"]
 
@@ -32,7 +32,8 @@ class Round:
         return self._iterate()
 
     async def _iterate(self) -> AsyncIterator[Delivery]:
-        async for delivery in self._deliveries:
+        deliveries = aiter(self._deliveries)
+        while (delivery := await self._next(deliveries)) is not None:
             self._seen.append(delivery)
             if delivery.cursor is not None:
                 self.cursor = delivery.cursor
@@ -41,9 +42,14 @@ class Round:
         if self._deliveries.cursor is not None:
             self.cursor = self._deliveries.cursor
 
+    async def _next(self, deliveries: AsyncIterator[Delivery]) -> Delivery | None:
+        with plugin_errors("list messages"):
+            return await anext(deliveries, None)
+
     async def acknowledge(self, action: Action, deliveries: Sequence[Delivery] | None = None) -> Sequence[Acknowledgement]:
         """Apply ``action`` to ``deliveries``, by default to all that were iterated; call it after they were stored."""
-        return await self._receiver.acknowledge(self._seen if deliveries is None else deliveries, action)
+        with plugin_errors("acknowledge"):
+            return await self._receiver.acknowledge(self._seen if deliveries is None else deliveries, action)
 
     @property
     def settled(self) -> tuple[Acknowledgement, ...]:

@@ -22,6 +22,7 @@ from mailport.receipt import Receipt, Status
 from mailport.registry import Registry
 from mailport.rules import OutgoingRules
 from mailport.session import SessionPool
+from mailport.transport import Sender, plugin_errors
 
 __all__ = ["submit"]
 
@@ -91,13 +92,18 @@ async def _deliver(message: Message, account: Account, pool: SessionPool) -> Rec
     """Hand the message to a session; once more where a reused connection turned out to be stale before the hand-over."""
     async with pool.lend(account) as lent:
         try:
-            return await lent.sender.send(message)
+            return await _hand_over(message, lent.sender)
         except Unreachable as error:
             if not lent.reused or isinstance(error, TimedOut):
                 raise
     pool.drop_idle(account)
     async with pool.lend(account) as lent:
-        return await lent.sender.send(message)
+        return await _hand_over(message, lent.sender)
+
+
+async def _hand_over(message: Message, sender: Sender) -> Receipt:
+    with plugin_errors("send"):
+        return await sender.send(message)
 
 
 def _kind(error: MailportError) -> EventKind:

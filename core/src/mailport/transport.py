@@ -11,8 +11,8 @@ Rules of the contract (each is a case of the conformance kit):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +22,7 @@ from typing import Self
 
 from pydantic import JsonValue
 
-from mailport.errors import ConfigurationError, MailportError
+from mailport.errors import ConfigurationError, MailportError, PluginError
 from mailport.message import Message
 from mailport.receipt import Receipt
 
@@ -41,7 +41,22 @@ __all__ = [
     "SenderWrapper",
     "Session",
     "Step",
+    "plugin_errors",
 ]
+
+
+@contextmanager
+def plugin_errors(doing: str) -> Iterator[None]:
+    """Turn what a transport raises against the contract into a ``PluginError``; mailport's own errors pass."""
+    try:
+        yield
+    except MailportError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"The transport failed to {doing} with {type(error).__name__}.", remedy="Report this to its author."
+        ) from error
+
 
 Cursor = JsonValue
 """Where a receiver goes on; opaque to the host, which stores it with the messages. None starts from the beginning."""

@@ -10,7 +10,7 @@ from mailport import errors
 if TYPE_CHECKING:
     from mailport.receipt import Receipt
 
-__all__ = ["Exit", "of_code", "of_error", "of_receipt"]
+__all__ = ["Exit", "of_error", "of_name", "of_receipt"]
 
 
 class Exit(IntEnum):
@@ -52,38 +52,22 @@ _BY_STATUS = {
     "blocked": Exit.CONFIGURATION,
 }
 
-# A report of the diagnosis ladder has codes and no errors: the rung says who must act, unless the cause is a passing one.
-_BY_RUNG = {
-    **dict.fromkeys(("settings", "address", "message", "name", "egress", "tls", "capabilities"), Exit.CONFIGURATION),
-    **dict.fromkeys(("connect", "greeting", "read", "round_trip"), Exit.LATER),
-    **dict.fromkeys(("authentication", "permission"), Exit.CREDENTIALS),
-    "folder": Exit.NOT_FOUND,
-    "send": Exit.REFUSED,
-    "plugin": Exit.PLUGIN,
-}
-_PASSING = ("timeout", "cut", "closed", "unavailable", "throttled", "lookup", "deferred", "moving", "session_ended")
-_BY_CODE = {
-    "send.uncertain": Exit.UNCERTAIN,
-    "send.blocked": Exit.CONFIGURATION,
-    "greeting.protocol": Exit.CONFIGURATION,
-    "greeting.preauthenticated": Exit.CONFIGURATION,
-}
-
 
 def of_error(error: BaseException) -> Exit:
     """Return the exit code of an error's class."""
-    return next((code for kind, code in _BY_CLASS.items() if isinstance(error, kind)), Exit.UNEXPECTED)
+    return _of_class(type(error))
+
+
+def of_name(name: str) -> Exit:
+    """Return the exit code for the name of an error's class, as a report of Test Connection gives it."""
+    return _of_class(getattr(errors, name, Exception))
+
+
+def _of_class(kind: type[BaseException]) -> Exit:
+    return next((code for known, code in _BY_CLASS.items() if issubclass(kind, known)), Exit.UNEXPECTED)
 
 
 def of_receipt(receipt: Receipt) -> Exit:
     """Return the exit code of the worst that happened to a recipient."""
     found = {result.status.value for result in receipt.recipients}
     return next((code for status, code in _BY_STATUS.items() if status in found), Exit.OK)
-
-
-def of_code(code: str) -> Exit:
-    """Return the exit code for the stable code of a rung that failed."""
-    rung, _, cause = code.partition(".")
-    if code in _BY_CODE:
-        return _BY_CODE[code]
-    return Exit.LATER if cause.endswith(_PASSING) else _BY_RUNG.get(rung, Exit.UNEXPECTED)

@@ -13,7 +13,7 @@ import click
 from mailport.cli.exits import Exit, of_error, of_receipt
 from mailport.cli.options import FILE, account_argument, host_options, json_option, make_host, open_account, pass_output
 from mailport.cli.output import Output, Table
-from mailport.errors import MailportError, PluginError
+from mailport.errors import MailportError
 
 if TYPE_CHECKING:
     from mailport.account import Account
@@ -112,12 +112,6 @@ async def _send_one(host: Mailport, account: Account, file: Path) -> Outcome:
         return Outcome(file=file, receipt=await host.submit(read_message(file), account))
     except MailportError as error:
         return Outcome(file=file, error=error)
-    except Exception as error:
-        broken = PluginError(
-            f"The transport failed with {type(error).__name__}.", remedy="Run mailport --traceback ... and tell its author."
-        )
-        broken.__cause__ = error
-        return Outcome(file=file, error=broken)
 
 
 def _show(output: Output, table: Table, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailport.cli.exits import Exit, of_code
+from mailport.cli.exits import Exit, of_name
 from mailport.cli.options import (
     FILE,
     account_argument,
@@ -64,7 +64,7 @@ def test(
     _announce(output, account, tested, sends=sends)
     report = asyncio.run(_climb(host, tested, output, sends=sends, incoming=incoming))
     output.data({"protocol": tested.protocol, "direction": tested.direction} | report.as_dict())
-    ctx.exit(of_code(report.cause.code) if report.cause else Exit.OK)
+    ctx.exit(of_name(report.cause.error) if report.cause else Exit.OK)
 
 
 def _announce(output: Output, path: Path, account: Account, *, sends: bool) -> None:
