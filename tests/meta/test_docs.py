@@ -31,6 +31,8 @@ def blocks(language):
     ]
 
 
+# Secrets that must have a form.
+SECRETS = {"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}
 ACCOUNTS = {
     "outgoing": 'protocol = "smtp"\nhost = "127.0.0.1"\nport = {port}\nuse_ssl_tls = "none"\nauthentication = "none"\n',
     "incoming": 'protocol = "maildir"\ndirection = "incoming"\ndirectory = "mail"\n',
@@ -86,7 +88,7 @@ def test_account_files_are_valid(code):
     """A TOML block that names a protocol describes an account of it."""
     values = tomllib.loads(code)
     if "protocol" in values:
-        secrets = {name: "generated" for name, value in values.items() if isinstance(value, dict) and name != "custom"}
+        secrets = {name: SECRETS.get(name, "generated") for name, value in values.items() if isinstance(value, dict) and name != "custom"}
         assert Mailport().account(values | secrets, values.get("direction", Direction.OUTGOING)).protocol == values["protocol"]
 
 
