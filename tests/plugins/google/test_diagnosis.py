@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from mailport.diagnosis import Report
 from mailport.egress import EgressPolicy
 from mailport.host import Mailport
 from mailport.transport import Rung
+from mailport_google import translate
 from tests.peers.fake_gmail import FakeGmail, Fault, failure, refusal
 from tests.peers.pki import Pki
 from tests.peers.ports import HOST, free_port
@@ -324,3 +326,11 @@ async def test_three_common_mistakes_give_three_messages(google: Google) -> None
     ]
     said = {(report.cause.code, report.cause.said, report.cause.remedy) for report in reports if report.cause}
     assert len({code for code, _, _ in said}) == 3
+
+
+def test_the_readme_explains_every_refusal() -> None:
+    """Each code of the tables stands in the page that administrators read."""
+    page = (Path(__file__).parents[3] / "plugins/google/README.md").read_text()
+    cases = [*translate._TOKEN_CASES, *(case for cases in translate._API_CASES.values() for case in cases)]
+    assert [case.code for case in cases if f"`{case.code}`" not in page] == []
+    assert all(case.remedy for case in cases)
