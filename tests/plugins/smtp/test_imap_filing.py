@@ -16,6 +16,7 @@ from mailport.errors import (
 from mailport.transport import Acknowledgement, Action, ActionKind, Delivery
 from mailport_smtp.imap_filing import copied
 from tests.peers.dialogue import Dialogue, Step
+from tests.peers.faults import NORMAL
 from tests.peers.imap_store import Folder
 from tests.peers.mailbox import Mailbox
 from tests.peers.scripted_imap import ScriptedImap
@@ -145,6 +146,14 @@ async def test_one_bad_message_spoils_no_other(bad: set[int]) -> None:
         assert {int(answer.key[2:]) for answer in answers if not answer.done} == bad
         assert all(isinstance(answer.error, TransportError) for answer in answers if not answer.done)
         assert {stored.uid for stored in server.inbox.mails if "\\Seen" not in stored.flags} == bad
+
+
+async def test_a_refusal_because_of_what_is_gone() -> None:
+    """A server that refuses a command because a message is gone does not make that message a failure."""
+    with ScriptedImap({"UID STORE": ["{tag} NO some are gone", NORMAL, "{tag} NO gone"]}, messages=[mail("One")]) as server:
+        answers = await acknowledge(server, ["1/1", "1/9"], READ)
+        assert [answer.done for answer in answers] == [True, True]
+        assert server.inbox.mails[0].flags == {"\\Seen"}
 
 
 async def test_a_general_refusal_is_not_repeated_for_each() -> None:

@@ -183,6 +183,14 @@ async def test_a_folder_of_any_alphabet_is_read(mailbox: Mailbox) -> None:
     assert await contents(account) == [mail("One")]
 
 
+async def test_a_backslash_may_part_folders() -> None:
+    """Domino parts folders with a backslash."""
+    root = '* LIST (\\Noselect) "\\\\" ""\r\n{tag} OK done'
+    with ScriptedImap({"LIST": [root]}) as server:
+        server.folder("Archive\\2026").add(mail("One"))
+        assert await contents(scripted(server, folder="Archive/2026")) == [mail("One")]
+
+
 @pytest.fixture(scope="module")
 def dotted(pki: Pki) -> Iterator[Dovecot]:
     """A Dovecot whose delimiter is a dot and where everything lies below INBOX, as on Courier and old Cyrus."""

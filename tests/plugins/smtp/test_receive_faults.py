@@ -213,6 +213,19 @@ async def test_a_failing_message_spoils_no_other() -> None:
             assert await found[1].read() == mail("Two")
 
 
+@pytest.mark.parametrize("make", [ScriptedImap, ScriptedPop3])
+async def test_a_closed_session_says_so(make: Any) -> None:
+    """Who reads after the session was closed is told that, and a session that is opened again works."""
+    with make(messages=[mail("One")]) as server:
+        session = receiver(scripted(server))
+        for _ in range(2):
+            async with session:
+                [delivery], _ = await listed(session)
+                assert await delivery.read() == mail("One")
+            with pytest.raises(Unreachable, match="closed"):
+                await delivery.read()
+
+
 def is_alive(session: Receiver) -> bool:
     """Whether a session says that it can be used."""
     return bool(session.alive)  # type: ignore[attr-defined]

@@ -49,7 +49,7 @@ class Place:
             return cls(status.uidvalidity, 0)
         found = cursor if isinstance(cursor, dict) else {}
         uidvalidity, uid = found.get("uidvalidity"), found.get("uid")
-        if uidvalidity != status.uidvalidity or not isinstance(uid, int):
+        if uidvalidity != status.uidvalidity or not isinstance(uid, int) or uid < 0:
             raise NotFound(
                 f"The folder “{status.name}” was made anew since it was read last.",
                 code="read.cursor",

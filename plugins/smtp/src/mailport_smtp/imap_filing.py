@@ -1,6 +1,6 @@
 """What happens to IMAP messages after they were stored: marked, moved or deleted, and harmless to repeat.
 
-All of it blocks: it runs in the connection's thread. A message that is gone is done, because commands by UID pass over it.
+All of it blocks: it runs in the connection's thread. A message that is gone is done; commands by UID pass over it.
 """
 
 from __future__ import annotations
@@ -47,15 +47,46 @@ class Filing:
 
     def mark_read(self, uids: Sequence[int]) -> Filed:
         """Set the flag of read messages."""
-        return _in_batches(uids, self._mark_read)
+        return self._in_batches(uids, self._mark_read)
 
     def delete(self, uids: Sequence[int]) -> Filed:
         """Delete for good."""
-        return _in_batches(uids, self._delete)
+        return self._in_batches(uids, self._delete)
 
     def move(self, uids: Sequence[int], folder: str) -> Filed:
         """Move to a folder, which is made when it is missing."""
-        return _in_batches(uids, lambda batch: self._move_making(batch, folder))
+        return self._in_batches(uids, lambda batch: self._move_making(batch, folder))
+
+    def _in_batches(self, uids: Sequence[int], apply: Apply) -> Filed:
+        filed = Filed()
+        for start in range(0, len(uids), BATCH):
+            self._apply(uids[start : start + BATCH], apply, filed)
+        return filed
+
+    def _apply(self, batch: Sequence[int], apply: Apply, filed: Filed) -> None:
+        """Apply a command to a batch; where it is refused, halve it until the message at fault stands alone (QUE-02)."""
+        try:
+            filed.new_keys.update(apply(batch))
+        except IMAP4.abort:
+            raise
+        except IMAP4.error as error:
+            filed.refusals += 1
+            if len(batch) == 1 or filed.refusals > _MOST_REFUSALS:
+                filed.errors.update(dict.fromkeys(self._present(batch), error))
+                return
+            middle = len(batch) // 2
+            self._apply(batch[:middle], apply, filed)
+            self._apply(batch[middle:], apply, filed)
+
+    def _present(self, batch: Sequence[int]) -> Sequence[int]:
+        """Return those that are still there: some servers refuse a command because of one that is gone."""
+        try:
+            found: Sequence[int] = self._client.search(["UID", _listed(batch)])
+        except IMAP4.abort:
+            raise
+        except IMAP4.error:
+            return batch
+        return found
 
     def _mark_read(self, batch: Sequence[int]) -> Mapping[int, str]:
         self._client.add_flags(batch, [SEEN], silent=True)
@@ -97,29 +128,6 @@ class Filing:
         new_keys = copied(self._client.pop("COPYUID"), batch)
         self._delete(batch)
         return new_keys
-
-
-def _in_batches(uids: Sequence[int], apply: Apply) -> Filed:
-    filed = Filed()
-    for start in range(0, len(uids), BATCH):
-        _apply(uids[start : start + BATCH], apply, filed)
-    return filed
-
-
-def _apply(batch: Sequence[int], apply: Apply, filed: Filed) -> None:
-    """Apply a command to a batch; where it is refused, halve it until the message at fault stands alone (QUE-02)."""
-    try:
-        filed.new_keys.update(apply(batch))
-    except IMAP4.abort:
-        raise
-    except IMAP4.error as error:
-        filed.refusals += 1
-        if len(batch) == 1 or filed.refusals > _MOST_REFUSALS:
-            filed.errors.update(dict.fromkeys(batch, error))
-            return
-        middle = len(batch) // 2
-        _apply(batch[:middle], apply, filed)
-        _apply(batch[middle:], apply, filed)
 
 
 def copied(answers: Sequence[bytes], batch: Sequence[int]) -> dict[int, str]:

@@ -12,6 +12,7 @@ from mailport_smtp.imap_wire import Client
 from mailport_smtp.link import Link, describe, tls_not_offered
 from mailport_smtp.receive_translate import explain_refusal
 from mailport_smtp.signin import Credentials, Exchange, choose, exchange
+from mailport_smtp.worker import closed
 
 __all__ = ["ImapLink"]
 
@@ -27,7 +28,8 @@ class ImapLink(Link):
     @property
     def client(self) -> Client:
         """The library's client; only to be used in the connection's thread."""
-        assert self._client is not None  # noqa: S101 - greet made it
+        if self._client is None:
+            raise closed()
         return self._client
 
     def offers(self, capability: str) -> bool:

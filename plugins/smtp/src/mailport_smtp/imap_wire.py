@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import imaplib
+import re
 import socket
 from collections.abc import Sequence
 from typing import Any
 
 from imapclient import IMAPClient, SocketTimeout
 
+from mailport.errors import ConfigurationError
+
 __all__ = ["Client"]
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes that the answer to one command may have; the largest we ask for is a list of some ten thousand folders."""
+
+
+_LINE_BREAK = re.compile(r"[\r\n\0]")
 
 
 class _Imap4(imaplib.IMAP4):
@@ -104,5 +110,7 @@ class Client(IMAPClient):  # type: ignore[misc]  # IMAPClient has no types
 
 
 def _quoted(text: str) -> str:
+    if _LINE_BREAK.search(text):  # it would be a command of its own (SEC-05)
+        raise ConfigurationError("A value for the server contains a line break.", code="settings.line_break")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

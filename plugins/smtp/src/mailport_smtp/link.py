@@ -139,11 +139,12 @@ class Link(ABC):
 
     async def close(self) -> MailportError | None:
         """Say farewell, where that is possible, and release everything; return why the server has not answered it."""
-        failure = await self._say_farewell()
-        self._signed_in = False
-        await self._worker.close()
-        self._release()
-        return failure
+        try:
+            return await self._say_farewell()
+        finally:
+            self._signed_in = False
+            await self._worker.close()
+            self._release()
 
     async def _say_farewell(self) -> MailportError | None:
         if not self.alive:

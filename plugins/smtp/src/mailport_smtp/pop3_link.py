@@ -15,6 +15,7 @@ from mailport_smtp.pop3_maildrop import Maildrop
 from mailport_smtp.pop3_wire import Client, is_refusal
 from mailport_smtp.receive_translate import explain_refusal
 from mailport_smtp.signin import SCRAM, Credentials, Exchange, choose, exchange
+from mailport_smtp.worker import closed
 
 __all__ = ["Pop3Link"]
 
@@ -33,7 +34,8 @@ class Pop3Link(Link):
     @property
     def client(self) -> Client:
         """The library's client; only to be used in the connection's thread."""
-        assert self._client is not None  # noqa: S101 - greet made it
+        if self._client is None:
+            raise closed()
         return self._client
 
     @property

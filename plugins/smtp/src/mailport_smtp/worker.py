@@ -15,13 +15,18 @@ from typing import Any, ParamSpec, TypeVar
 
 from mailport.errors import Unreachable
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "closed"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _GRACE = 5.0
 """Seconds that a thread may take to notice that its connection is gone; it does in microseconds unless it computes."""
+
+
+def closed() -> Unreachable:
+    """Return the error of a session that was closed, or discarded after a failure."""
+    return Unreachable("The session was closed.", code="connect.closed", remedy="Open a new session.")
 
 
 class Worker:
@@ -47,7 +52,7 @@ class Worker:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call ``function`` in the thread, after all earlier calls; raises ``Unreachable`` when the session was discarded."""
         if self.broken:
-            raise Unreachable("The session was closed.", code="connect.closed", remedy="Open a new session.")
+            raise closed()
         call = self._executor.submit(function, *args, **kwargs)
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
