@@ -59,6 +59,7 @@ class HttpServer:
         self.hold_handshakes = asyncio.Event()
         self.hold_handshakes.set()
         self.drop_handshakes = False
+        self.pace = 0.0  # seconds that each 128 KB of a body take
         self.before_body: Callable[[Request], Awaitable[None]] | None = None
         self._context = context
         self._handle = handle
@@ -66,7 +67,9 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen on a free port."""
-        self._server = await asyncio.start_server(self._connected, HOST, 0)
+        listener = socket.create_server((HOST, 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # what is not read is not taken
+        self._server = await asyncio.start_server(self._connected, sock=listener, limit=65_536)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -116,13 +119,20 @@ class HttpServer:
         request = Request(method, target, headers)
         if self.before_body is not None:
             await self.before_body(request)
-        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        body = await self._body(reader, int(headers.get("content-length", "0")))
         try:
             reply = await self._handle(Request(method, target, headers, body))
         except Lost:
             _reset(writer)
             raise
         return await _answer(writer, reply)
+
+    async def _body(self, reader: asyncio.StreamReader, length: int) -> bytes:
+        body = bytearray()
+        while len(body) < length:
+            body += await reader.readexactly(min(131_072, length - len(body)))
+            await asyncio.sleep(self.pace)
+        return bytes(body)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -58,7 +58,7 @@ class Proxy:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.append(writer)
-        with suppress(OSError):
+        with suppress(OSError, asyncio.CancelledError):  # asyncio would log a cancelled callback
             far_reader, far_writer = await asyncio.open_connection(HOST, self._target)
             self._writers.append(far_writer)
             there = _Direction(self, reader, far_writer, self.cut_after)

@@ -26,6 +26,9 @@ from mailport_graph.translate import at_home
 __all__ = ["Backend", "Transport", "tls_profile"]
 
 _BUFFER = 256 * 1024
+# Bytes that the kernel keeps unsent, of megabytes by default: the time limit of an upload counts from what has left, and so
+# does what is handed over.
+_UNSENT = 128 * 1024
 # httpcore sets ALPN names on the context that it is given. The contexts of mailport are shared by all protocols, so it gets
 # this one, which is never used: the connection brings its own.
 _UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -71,6 +74,8 @@ class Backend(httpcore2.AsyncNetworkBackend):
             )
         except MailportError as error:
             raise at_home(error) from error
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         return _Plain(sock, context(tls_profile(self._settings)))
 
 
@@ -119,6 +124,7 @@ class Stream(httpcore2.AsyncNetworkStream):
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        writer.transport.set_write_buffer_limits(_UNSENT)  # half a megabyte by default
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what came, at most ``max_bytes``; empty at the end."""
