@@ -1,7 +1,8 @@
 """What the server does: each operation takes a request's element and returns the outcome of each item."""
 
 import re
-from base64 import b64decode, b64encode
+import secrets
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from email.parser import BytesHeaderParser
 from email.policy import SMTP
@@ -56,6 +57,7 @@ class Operations:
         self._room = room
         self._mailbox = mailbox
         self._may_use = may_use
+        self.contents: dict[bytes, bytes] = {}  # what shall stand in the answer where a token stands
 
     def run(self, request: Any) -> list[Any]:
         """The outcomes of a request."""
@@ -77,7 +79,15 @@ class Operations:
 
     def get_item(self, request: Any) -> list[Any]:
         wants_mime = bool(request.xpath(".//t:FieldURI[@FieldURI='item:MimeContent'] | .//t:IncludeMimeContent", namespaces=NS))
-        return self._items(request, lambda _, mail: [m.Items(_item(mail, with_mime=wants_mime))])
+        return self._items(request, lambda _, mail: [m.Items(self._item(mail, with_mime=wants_mime))])
+
+    def _item(self, mail: Mail, *, with_mime: bool) -> Any:
+        """A message; its content is put into the finished answer, because XML libraries are slow with megabytes."""
+        if not with_mime:
+            return getattr(t, mail.kind)(item_id(mail))
+        token = secrets.token_hex(16)
+        self.contents[token.encode()] = mail.raw
+        return getattr(t, mail.kind)(t.MimeContent(token, CharacterSet="UTF-8"), item_id(mail))
 
     def update_item(self, request: Any) -> list[Any]:
         def update(change: Any) -> list[Any]:
@@ -213,11 +223,6 @@ _BY_NAME: dict[str, Callable[[Operations, Any], list[Any]]] = {
 
 def _texts(elements: Iterator[Any]) -> list[str]:
     return [element.text for element in elements]
-
-
-def _item(mail: Mail, *, with_mime: bool) -> Any:
-    parts = [t.MimeContent(b64encode(mail.raw).decode(), CharacterSet="UTF-8")] if with_mime else []
-    return getattr(t, mail.kind)(*parts, item_id(mail))
 
 
 def _change(what: str, item: str, folder: FolderBox) -> Any:

@@ -4,6 +4,7 @@ import socket
 import ssl
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -46,6 +47,7 @@ class FakeEws:
         self.judges = True  # benchmarks switch it off
         self.requests: list[str] = []  # operations that were asked for, signed in or not
         self.bodies: list[bytes] = []  # the requests themselves, without big ones
+        self.answered = 0  # HTTP requests, whatever became of them
         self.refused = 0  # failed sign-ins
         self.connections = 0
         self.open_connections = 0
@@ -165,6 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """One request."""
+        self._ews.count(answered=1)
         self._unread = int(self.headers.get("Content-Length", "0"))
         if self._ews.silent:
             self._ews.pause(3600)
@@ -221,7 +224,10 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             self._ews.count(under_way=-messages)
         self._ews.judge("answer", document)
-        return to_bytes(document)
+        written = to_bytes(document)
+        for token, raw in operations.contents.items():
+            written = written.replace(token, b64encode(raw))
+        return written
 
     def _check_version(self) -> None:
         version = self.envelope.find(f".//{{{TYPES}}}RequestServerVersion").get("Version")

@@ -6,7 +6,7 @@ library's as their cause.
 
 from __future__ import annotations
 
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -243,7 +243,7 @@ class Operations:
         if text is None:
             return malformed("The server returned a message without its content.")
         try:
-            return b64decode(text)
+            return a2b_base64(text)
         except ValueError:
             return malformed("The server returned a message whose content is not base64.")
 
