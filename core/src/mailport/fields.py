@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -116,6 +117,7 @@ class Settings(BaseModel):
         return frozenset(name for name, field in cls.model_fields.items() if hint(field, "x-binds-secret"))
 
     @classmethod
+    @cache  # asked for every text that is redacted
     def secret_fields(cls) -> frozenset[str]:
         """Return the names of the fields that hold a secret."""
         return frozenset(name for name, field in cls.model_fields.items() if is_secret(field))

@@ -1,5 +1,6 @@
 """The content of messages: how it is measured, and what happens to 8-bit bytes on a server that takes seven."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from mailport.errors import Refused, UnsupportedFeature
 from mailport.message import Attachment, Message
 from mailport_smtp.content import SLICE, SMALL, measure, seven_bit
 from tests.peers.scripted_smtp import ScriptedSmtp
+from tests.peers.smtpsink import SmtpSink
 from tests.plugins.smtp.outgoing import account, message, sending
 
 LATIN = "Schöne Grüße\r\n".encode("latin-1")
@@ -45,6 +47,23 @@ async def test_a_large_message_arrives(tmp_path: Path) -> None:
             assert (await sender.send(Message.read(path))).accepted
     assert server.messages[0].content == path.read_bytes()
     assert server.messages[0].mail_parameters == [f"SIZE={path.stat().st_size}"]
+
+
+@pytest.mark.parametrize("kind", ["file", "composed"])
+async def test_a_large_message_takes_little_memory(tmp_path: Path, smtp_sink: SmtpSink, kind: str) -> None:
+    """25 MB are written piece by piece: a few of them are in memory at a time, and no copy of the message."""
+    path = tmp_path / "large.eml"
+    path.write_bytes((one := large(18_000_000)).to_bytes())
+    if kind == "file":
+        one = Message.read(path).replace(envelope_to=("bob@example.test",))
+    async with sending(account(smtp_sink.port, send_mail_timeout=30)) as sender:
+        tracemalloc.start()
+        try:
+            await sender.send(one)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 async def test_eight_bits_are_encoded_where_seven_are_taken() -> None:

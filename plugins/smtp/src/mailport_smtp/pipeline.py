@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,8 @@ class Pipeline(asyncio.Protocol):
         self._hearers: deque[Hearer] = deque()
         self._queue: deque[Transaction] = deque()
         self._open: set[Transaction] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._arrival = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -88,28 +91,38 @@ class Pipeline(asyncio.Protocol):
         if self.ended is not None:
             transaction.lose(self.ended)
         else:
-            self._open.add(transaction)
-            transaction.outcome.add_done_callback(lambda _: self._open.discard(transaction))
-            self._queue.append(transaction)
-            self._arrival.set()
+            self._admit(transaction)
         try:
-            return await asyncio.shield(transaction.outcome)
+            return await transaction.outcome
         except asyncio.CancelledError:
             self._withdraw(transaction)
             raise
+
+    def _admit(self, transaction: Transaction) -> None:
+        self._open.add(transaction)
+        self._idle.clear()
+        transaction.when_ended.append(lambda: self._discharge(transaction))
+        self._queue.append(transaction)
+        self._arrival.set()
+
+    def _discharge(self, transaction: Transaction) -> None:
+        self._open.discard(transaction)
+        if not self._open:
+            self._idle.set()
 
     def _withdraw(self, transaction: Transaction) -> None:
         transaction.withdrawn = True
         if transaction in self._queue:
             self._queue.remove(transaction)
-            transaction.outcome.cancel()
+            transaction.lose(Withdrawn())
         elif transaction.content_begun and not transaction.handed_over:
             self.end(Withdrawn())
 
     async def close(self, limit: float) -> None:
         """Wait for what is under way, say QUIT, and release everything; each within ``limit`` seconds."""
-        if self._open:
-            await asyncio.wait([transaction.outcome for transaction in self._open], timeout=limit)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await self._idle.wait()
         if self.ended is None and not self._open:
             farewell: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
             self._ask(Question(b"QUIT\r\n", (farewell.set_result,)))

@@ -78,12 +78,13 @@ class SmtpSender(Sender):
         """
         pipeline = self._opened()
         message = with_sender(message, self._account)
+        recipients = message.recipients
         transaction = await self._take_place(message)
         try:
             verdict = await pipeline.submit(transaction)
         except Lost as lost:
-            raise of_lost(lost, message.message_id, message.recipients, self._account) from lost.why
-        return judge(verdict, message.message_id, message.recipients, self._account)
+            raise of_lost(lost, message.message_id, recipients, self._account) from lost.why
+        return judge(verdict, message.message_id, recipients, self._account)
 
     async def _take_place(self, message: Message) -> Transaction:
         """Wait for a place among those in flight; it is free again when the server answered, whoever still waits then."""
@@ -93,7 +94,7 @@ class SmtpSender(Sender):
         except BaseException:
             self._places.release()
             raise
-        transaction.outcome.add_done_callback(lambda _: self._places.release())
+        transaction.when_ended.append(self._places.release)
         return transaction
 
     async def _prepare(self, message: Message) -> Transaction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailport_smtp.content import Content
@@ -37,13 +38,18 @@ class Lost(Exception):
 
 
 class Transaction:
-    """The commands of one message, and what became of it: ``outcome`` is a ``Verdict`` or an error."""
+    """The commands of one message, and what became of it.
+
+    ``outcome`` is for the one who waits: a ``Verdict`` or an error, cancelled when nobody waits any more. ``when_ended``
+    is called once the session is through with the message, whether or not somebody still waits.
+    """
 
     def __init__(self, mail: bytes, recipients: tuple[bytes, ...], content: Content) -> None:
         self.mail = mail
         self.recipients = recipients
         self.content = content
         self.outcome: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self.when_ended: list[Callable[[], object]] = []
         self.replies: list[Reply] = []
         self.content_begun = False
         self.handed_over = False
@@ -86,22 +92,28 @@ class Transaction:
         self.conclude()
 
     def conclude(self) -> None:
-        """Tell whoever waits what the server said."""
-        if self.outcome.done():
-            return
+        """End with what the server said."""
         asked = 1 + len(self.recipients)
         data, content = (*self.replies[asked:], None, None)[:2]
-        mail, recipients = self.replies[0], tuple(self.replies[1:asked])
-        self.outcome.set_result(Verdict(mail=mail, recipients=recipients, data=data, content=content))
+        if not self.outcome.done():
+            mail, recipients = self.replies[0], tuple(self.replies[1:asked])
+            self.outcome.set_result(Verdict(mail=mail, recipients=recipients, data=data, content=content))
+        self._end()
 
     def lose(self, why: Exception) -> None:
-        """Tell whoever waits that the session ended, and when."""
+        """End because the session ended."""
         asked = 1 + len(self.recipients)
         heard = tuple(self.replies[1:asked]) if self.handed_over else ()
         self.fail(Lost(why, handed_over=self.handed_over, recipients=heard))
 
     def fail(self, error: Exception) -> None:
-        """Tell whoever waits that there is no answer."""
+        """End without an answer."""
         if not self.outcome.done():
             self.outcome.set_exception(error)
             self.outcome.exception()  # seen: nobody waiting any more is no reason for a warning
+        self._end()
+
+    def _end(self) -> None:
+        told, self.when_ended = self.when_ended, []
+        for tell in told:
+            tell()
