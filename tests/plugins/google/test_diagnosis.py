@@ -12,7 +12,7 @@ from mailport.diagnosis import Report
 from mailport.egress import EgressPolicy
 from mailport.host import Mailport
 from mailport.transport import Rung
-from mailport_google import translate
+from mailport_google.cases import API_CASES, TOKEN_CASES
 from tests.peers.fake_gmail import FakeGmail, Fault, failure, refusal
 from tests.peers.pki import Pki
 from tests.peers.ports import HOST, free_port
@@ -331,6 +331,6 @@ async def test_three_common_mistakes_give_three_messages(google: Google) -> None
 def test_the_readme_explains_every_refusal() -> None:
     """Each code of the tables stands in the page that administrators read."""
     page = (Path(__file__).parents[3] / "plugins/google/README.md").read_text()
-    cases = [*translate._TOKEN_CASES, *(case for cases in translate._API_CASES.values() for case in cases)]
+    cases = [*TOKEN_CASES, *(case for cases in API_CASES.values() for case in cases)]
     assert [case.code for case in cases if f"`{case.code}`" not in page] == []
     assert all(case.remedy for case in cases)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache, partial
 from http.client import HTTPException
@@ -19,7 +17,7 @@ from mailport.services import Services
 from mailport.tokens import Token
 from mailport_google.fields import GoogleSettings
 from mailport_google.line import Line, ways
-from mailport_google.lines import Lines
+from mailport_google.lines import Lines, run_alone
 from mailport_google.quota import meter
 from mailport_google.said import read_answer
 from mailport_google.token import credential, fetch_token
@@ -75,8 +73,9 @@ class Gmail:
 
     async def reach(self) -> str:
         """Connect to the API and to the token endpoint without asking anything; return the versions of TLS."""
-        with ThreadPoolExecutor(1) as thread:
-            return await asyncio.get_running_loop().run_in_executor(thread, self._reach)
+        token_tls = await run_alone(self._tokens, lambda line: line.reach(self.settings.token_url))
+        api_tls = await run_alone(self._api, lambda line: line.reach(self.settings.api_url))
+        return ", ".join(dict.fromkeys((token_tls, api_tls)))
 
     async def call(self, build_request: Build, rung: str) -> dict[str, Any]:
         """Do one request; return its answer. ``rung`` names the work in error codes ("send", "read", ...).
@@ -96,23 +95,8 @@ class Gmail:
         return await self._lines.run(work)
 
     async def _fetch_token(self) -> Token:
-        """Fetch a token in a thread of its own: others wait for it, and this session may be closed before it is there."""
-        thread = ThreadPoolExecutor(1, thread_name_prefix="mailport-google-token")
-        try:
-            fetch = partial(fetch_token, self.settings, self._tokens)
-            return await asyncio.get_running_loop().run_in_executor(thread, fetch)
-        finally:
-            thread.shutdown(wait=False)
-
-    def _reach(self) -> str:
-        said = []
-        for way, url in ((self._tokens, self.settings.token_url), (self._api, self.settings.api_url)):
-            line = Line(way)
-            try:
-                said.append(line.reach(url))
-            finally:
-                line.close()
-        return ", ".join(dict.fromkeys(said))
+        """Fetch a token apart from the lines: others wait for it, and this session may be closed before it is there."""
+        return await run_alone(self._tokens, partial(fetch_token, self.settings))
 
     def _execute(self, build_request: Build, rung: str, token: str, line: Line) -> dict[str, Any]:
         request = build_request(_users(self.settings.api_url))

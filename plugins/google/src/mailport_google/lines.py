@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from mailport.errors import Unreachable
 from mailport_google.line import Line, Way
 
-__all__ = ["Lines"]
+__all__ = ["Lines", "run_alone"]
 
 T = TypeVar("T")
 
@@ -68,3 +68,23 @@ class Lines:
         self._room.release()
         if not done.cancelled():
             done.exception()  # seen: whoever was cancelled does not look
+
+
+async def run_alone(way: Way, work: Callable[[Line], T]) -> T:
+    """Do ``work`` in a thread and on a line of its own, which are gone afterwards. Cancelling breaks its connection."""
+    line = Line(way)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="mailport-google-alone")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, _closing, work, line)
+    except asyncio.CancelledError:
+        line.cut()
+        raise
+    finally:
+        thread.shutdown(wait=False)
+
+
+def _closing(work: Callable[[Line], T], line: Line) -> T:
+    try:
+        return work(line)
+    finally:
+        line.close()

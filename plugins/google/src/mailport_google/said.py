@@ -31,6 +31,11 @@ class Said:
         """The reason to show."""
         return ", ".join(sorted(self.reasons)) or None
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What every error tells of it."""
+        return {"provider_code": self.reason, "request_id": self.request_id, "retry_after": self.retry_after}
+
     def is_about(self, *words: str) -> bool:
         """Whether one of ``words`` is a reason, or stands in the message."""
         return any(word in self.reasons or word in self.message.lower() for word in words)

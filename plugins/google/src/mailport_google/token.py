@@ -16,7 +16,7 @@ from google.oauth2.service_account import Credentials
 from mailport.errors import MailportError
 from mailport.tokens import Token
 from mailport_google.fields import GoogleSettings
-from mailport_google.line import Line, Way
+from mailport_google.line import Line
 from mailport_google.said import read_token_answer
 from mailport_google.translate import bad_key, broken, malformed_token, token_refused
 
@@ -37,10 +37,9 @@ def credential(settings: GoogleSettings) -> str:
     return f"google {hashlib.sha256(chr(0).join(facts).encode()).hexdigest()}"
 
 
-def fetch_token(settings: GoogleSettings, way: Way) -> Token:
-    """Ask for a token, once, on a connection of its own. Blocks; raises a ``MailportError``."""
+def fetch_token(settings: GoogleSettings, line: Line) -> Token:
+    """Ask for a token, once. Blocks; raises a ``MailportError``."""
     credentials = _credentials(settings)
-    line = Line(way)
     try:
         credentials.refresh(_Request(line, settings))
     except MailportError:
@@ -49,8 +48,6 @@ def fetch_token(settings: GoogleSettings, way: Way) -> Token:
         raise broken(error, "authentication", handed_over=line.handed_over) from error
     except GoogleAuthError as error:
         raise malformed_token(type(error).__name__) from error
-    finally:
-        line.close()
     return Token(str(credentials.token), _lifetime(credentials.expiry))
 
 
