@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from mailport.content import Attachment
-from mailport.errors import Refused
+from mailport.errors import Refused, Uncertain
 from mailport.host import Mailport
 from mailport.message import Message
 from mailport.testing.conformance.checks import eventually
@@ -86,6 +88,19 @@ async def test_what_waits_when_the_sender_closes(ews: FakeEws, plain: dict[str, 
     sent = [n for n, outcome in enumerate(outcomes) if not isinstance(outcome, BaseException)]
     assert sent == list(range(20))
     assert all(len(arrived(ews, f"user{n}@example.test")) == int(n in sent) for n in range(25))
+
+
+async def test_closing_without_an_answer(ews: FakeEws, plain: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no answer comes before the sender must close, what was handed over is uncertain."""
+    monkeypatch.setattr("mailport_ews.sender.DRAIN", 0.1)
+    open_sender = sender(plain)
+    await open_sender.open()
+    with ews.holding_answers():
+        sending = asyncio.create_task(open_sender.send(mail()))
+        await eventually(lambda: ews.under_way > 0, 10, "a request under way")
+        await open_sender.close()
+        with pytest.raises(Uncertain):
+            await sending
 
 
 async def test_the_state_shows(plain: dict[str, Any]) -> None:

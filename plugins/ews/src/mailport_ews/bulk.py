@@ -64,15 +64,12 @@ class Bulk:
             raise outcome
         return outcome
 
-    async def close(self, drain: float) -> None:
-        """Wait at most ``drain`` seconds for the answers to what is under way; what still waits is unsent."""
+    async def drain(self, seconds: float) -> None:
+        """Wait at most that long for the answer to what is under way; what still waits for its turn is unsent."""
         while self._waiting:
             _settle(self._waiting.popleft(), _closed())
         if self._work is not None:
-            await asyncio.wait([self._work], timeout=drain)
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.wait([self._work])
+            await asyncio.wait([self._work], timeout=seconds)
 
     def _cancel(self, parcel: Parcel) -> None:
         if parcel in self._waiting:
@@ -98,14 +95,11 @@ class Bulk:
         return parcels
 
     async def _deliver(self, parcels: Sequence[Parcel]) -> None:
+        """Send some messages and tell each its outcome; also where the event loop ends before the answer came."""
+        outcomes: Sequence[Outcome] = [_closed() for _ in parcels]
         try:
             outcomes = await self._transmit([parcel.message for parcel in parcels])
-        except BaseException as error:
-            for parcel in parcels:
-                _settle(parcel, error if isinstance(error, MailportError) else _closed())
-            if not isinstance(error, MailportError):
-                raise
-        else:
+        finally:
             for parcel, outcome in zip(parcels, outcomes, strict=True):
                 _settle(parcel, outcome)
 

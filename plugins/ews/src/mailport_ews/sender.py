@@ -58,9 +58,10 @@ class EwsSender(Sender):
     async def close(self) -> None:
         """Wait for the answer to what was handed over, then hang up."""
         if self.alive:
-            await self._bulk.close(min(DRAIN, self._account.timeout))
+            await self._bulk.drain(min(DRAIN, self._account.timeout))
         self._is_open = False
         await self._client.close()
+        await self._bulk.drain(DRAIN)  # the cut has told the last ones what became of them
 
     async def send(self, message: Message) -> Receipt:
         """Send one message, together with others that are sent at the same time.
