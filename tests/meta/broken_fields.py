@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from mailport.errors import ConfigurationError
 from mailport.fields import Direction, MailAddress, ProtocolFields, Secret, Settings, setting
@@ -18,7 +18,7 @@ class Right(Settings):
 
     authentication: Literal["plain"] = setting("plain", label="Authentication", choices={"plain": "Plain"})
     user_name: MailAddress = setting(label="User Name", binds=True)
-    password: Secret = setting(label="Password")
+    password: Secret = setting(label="Password", min_length=1)
     port: int = setting(25, label="Port", binds=True)
 
 
@@ -50,6 +50,19 @@ class BlamesNoField(Right):
         if not {"user_name", "password"} <= set(values):
             raise ValueError("something is missing")
         return values
+
+
+class TakesNothing(Right):
+    password: Secret = setting(label="Password")
+
+
+class RepeatsTheSecret(Right):
+    @field_validator("password")
+    @classmethod
+    def _one_line(cls, value: Secret) -> Secret:
+        if "\n" in value.get_secret_value():
+            raise ValueError(f"{value.get_secret_value()} has a line break")
+        return value
 
 
 class NearlyTheSameName(Right):
@@ -96,6 +109,8 @@ BREAKAGES = {
     "test_a_user_name_is_an_address": Mistake(declared=(AnyUserName,)),
     "test_each_option_has_a_sample": Mistake(samples=()),
     "test_a_missing_field_is_named": Mistake(declared=(BlamesNoField,)),
+    "test_an_empty_field_is_named": Mistake(declared=(TakesNothing,)),
+    "test_a_bad_secret_is_not_repeated": Mistake(declared=(RepeatsTheSecret,)),
     "test_old_settings_still_load": Mistake(old=_sample(login="ann"), fails_with=ConfigurationError),
     "test_a_typo_is_told_with_the_name": Mistake(declared=(NearlyTheSameName,)),
     "test_settings_tell_no_secret": Mistake(declared=(TellsItsPassword,)),

@@ -225,6 +225,12 @@ class ShowsThePassword(MemorySender):
         return f"<MemorySender {PASSWORD}>"
 
 
+@noticed_by("test_an_uncertain_message_is_looked_up")
+class FindsWhatWasAnswered(MemorySender):
+    async def find(self, message_id: str) -> bool | None:
+        return False
+
+
 @noticed_by("test_find_knows_what_was_sent")
 class FindsEverything(MemorySender):
     async def find(self, message_id: str) -> bool | None:

@@ -120,6 +120,13 @@ class FieldsConformance:
                 if info.is_required():
                     _is_refused(protocol, direction, {k: v for k, v in values.items() if k != name}, name)
 
+    def test_an_empty_field_is_named(self, declared: Declared) -> None:
+        """A required field that a form left empty is an error at that field."""
+        for protocol, direction, values, account in declared.accounts():
+            for name, info in type(account.settings).model_fields.items():
+                if info.is_required():
+                    _is_refused(protocol, direction, {**values, name: ""}, name)
+
     def test_old_settings_still_load(self, declared: Declared) -> None:
         """Settings of earlier releases load, and so do samples without what has a default (VER-01)."""
         protocols = {protocol.key: protocol for protocol in declared.protocols}
@@ -148,6 +155,17 @@ class FieldsConformance:
             shown = f"{account!r}{account.settings!r}{account.settings}{account.settings.model_dump_json()}"
             secrets = list(account.settings.secrets())
             assert not [secret for secret in secrets if secret in shown], type(account.settings).__name__
+
+    def test_a_bad_secret_is_not_repeated(self, declared: Declared) -> None:
+        """The error of a secret that cannot be read does not repeat it; it may have been pasted into the wrong field."""
+        canary = "kestrel-violet-77"
+        for protocol, direction, values, account in declared.accounts():
+            for name in type(account.settings).secret_fields():
+                try:
+                    shown = repr(validate(protocol, direction, {**values, name: f"{canary}\n\0"}))
+                except ConfigurationError as error:
+                    shown = f"{error!r}{error.as_dict()}{error.__cause__!r}"
+                assert canary not in shown, f"{type(account.settings).__name__}.{name}"
 
     def test_the_schema_is_plain(self, declared: Declared) -> None:
         """The form is JSON Schema that any form library draws: no ``anyOf``, no reference, one constant per option."""

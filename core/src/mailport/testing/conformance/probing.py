@@ -103,7 +103,11 @@ class ProbeConformance:
             said = [await step.run() for step in probe.steps()]
             told = repr(probe)
             await probe.close()
-        assert_untold(account.settings.secrets(), [told, *said, *lines])
+            assert_untold(account.settings.secrets(), [told, *said, *lines])
+            if Feature.CREDENTIALS in harness.supports:
+                wrong = harness.account(direction, **harness.wrong_credentials(direction))
+                fall = await _climb(harness.probe(wrong))
+                assert_untold(wrong.settings.secrets(), [fall and fall.error, *lines])
 
     @each_direction
     async def test_the_endpoint_is_told(self, harness: Harness, direction: Direction) -> None:

@@ -241,7 +241,8 @@ class ReceiverConformance(AcknowledgementCases):
 
     async def test_secrets_are_untold(self, harness: ReceiverHarness) -> None:
         """No secret stands in a representation, an error or a log line."""
-        await sessions.check_secrets(harness, Direction.INCOMING, harness.receiver)
+        await fill(harness, 1)
+        await sessions.check_secrets(harness, Direction.INCOMING, harness.receiver, listed_by)
 
 
 async def _cursor_is_refused(harness: ReceiverHarness, cursor: Cursor) -> None:

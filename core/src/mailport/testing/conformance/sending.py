@@ -7,7 +7,7 @@ import pytest
 from mailport.fields import Direction
 from mailport.testing.conformance import sessions
 from mailport.testing.conformance.arriving import ArrivalCases
-from mailport.testing.conformance.checks import polled, within
+from mailport.testing.conformance.checks import outcome, polled, within
 from mailport.testing.conformance.handing_over import HandOverCases
 from mailport.testing.conformance.harness import Feature, SenderHarness, needs
 from mailport.testing.messages import plain
@@ -46,7 +46,8 @@ class SenderConformance(ArrivalCases, HandOverCases):
 
     async def test_secrets_are_untold(self, harness: SenderHarness) -> None:
         """No secret stands in a representation, an error or a log line."""
-        await sessions.check_secrets(harness, Direction.OUTGOING, harness.sender)
+        message = plain(harness.from_address, harness.recipient("ann"))
+        await sessions.check_secrets(harness, Direction.OUTGOING, harness.sender, lambda sender: sender.send(message))
 
     # Looking up
 
@@ -59,6 +60,20 @@ class SenderConformance(ArrivalCases, HandOverCases):
             assert await _look_up(sender, message.message_id, harness.patience) is (True if lookup else None)
             unknown = await sender.find("<never-sent@example.org>")
         assert unknown is None or (lookup and unknown is False)
+
+    @needs(Feature.CUT_AFTER_HANDOVER)
+    async def test_an_uncertain_message_is_looked_up(self, harness: SenderHarness) -> None:
+        """With the capability ``lookup`` a new session knows whether a message arrived that nobody answered for."""
+        if not harness.protocol.capabilities.lookup:
+            pytest.skip(f"{harness.protocol.title} lacks the capability lookup")
+        message = plain(harness.from_address, harness.recipient("ann"))
+        async with harness.sender() as sender:
+            harness.cut_after_handover()
+            await outcome(sender.send(message), harness.patience)
+        harness.heal()
+        arrived = bool(await harness.arrived(harness.recipient("ann")))
+        async with harness.sender() as sender:
+            assert await _look_up(sender, message.message_id, harness.patience if arrived else 0) is arrived
 
 
 async def _look_up(sender: Sender, message_id: str, patience: float) -> bool | None:

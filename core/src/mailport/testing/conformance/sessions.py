@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from mailport.account import Account
 from mailport.errors import AuthenticationFailed
 from mailport.fields import Direction
 from mailport.testing.conformance.checks import assert_untold, eventually, logged, outcome, within
 from mailport.testing.conformance.harness import Feature, Harness
-from mailport.transport import Receiver, Sender
+from mailport.transport import Receiver, Sender, Session
 
 __all__ = ["check_close", "check_failed_open", "check_nothing_open", "check_secrets", "check_wrong_credentials"]
 
 Make = Callable[[Account], Sender | Receiver]
+S = TypeVar("S", bound=Session)
 
 
 async def check_close(harness: Harness, make: Callable[[], Sender | Receiver]) -> None:
@@ -48,13 +50,15 @@ async def check_failed_open(harness: Harness, direction: Direction, make: Make) 
     await check_nothing_open(harness)
 
 
-async def check_secrets(harness: Harness, direction: Direction, make: Make) -> None:
-    """No secret of an account is told by its session, by what it logs, or by the error of a wrong one."""
+async def check_secrets(
+    harness: Harness, direction: Direction, make: Callable[[Account], S], use: Callable[[S], Awaitable[object]]
+) -> None:
+    """No secret of an account is told by its session in ``use``, by what it logs, or by the error of a wrong one."""
     good = harness.account(direction)
     session = make(good)
     with logged() as lines:
         async with session:
-            told = [session, good]
+            told = [await use(session), repr(session), good]
         assert_untold(good.settings.secrets(), [*told, session, *lines])
         if Feature.CREDENTIALS in harness.supports:
             wrong = harness.account(direction, **harness.wrong_credentials(direction))

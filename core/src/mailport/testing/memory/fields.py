@@ -17,7 +17,7 @@ class MemorySettings(Settings):
 
     authentication: Literal["plain"] = setting("plain", label="Authentication", choices={"plain": "Plain"})
     user_name: MailAddress = setting(label="User Name", placeholder="name@example.org", binds=True)
-    password: Secret = setting(label="Password")
+    password: Secret = setting(label="Password", min_length=1)
 
 
 class MemoryIncoming(MemorySettings):
