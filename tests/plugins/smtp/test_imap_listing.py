@@ -8,6 +8,7 @@ import pytest
 from mailport.errors import ConfigurationError, NotFound, TransportError
 from mailport.transport import Cursor
 from mailport_smtp import imap_listing
+from mailport_smtp.imap_ahead import SMALL
 from tests.peers.dialogue import Dialogue, Step
 from tests.peers.dovecot import Dovecot, serve_dovecot
 from tests.peers.faults import NORMAL
@@ -26,6 +27,7 @@ from tests.plugins.smtp.receiving import (
     of_dovecot,
     receiver,
     scripted,
+    subjects,
 )
 
 
@@ -149,13 +151,45 @@ async def test_pieces_meet(size: int) -> None:
 @pytest.mark.parametrize("answer", ["{tag} OK FETCH completed", "* 1 FETCH (UID 1 BODY[]<0> NIL)\r\n{tag} OK completed"])
 async def test_ok_without_data_is_told(answer: str) -> None:
     """A message that the server cannot convert is reported (Exchange says OK and sends nothing); the others are read."""
-    with ScriptedImap({"UID FETCH": [NORMAL, answer]}, messages=[mail("One"), mail("Two")]) as server:
+    with ScriptedImap({"UID FETCH": [NORMAL, answer, answer]}, messages=[mail("One"), mail("Two")]) as server:
         async with receiver(scripted(server)) as session:
             found, _ = await listed(session)
             with pytest.raises(TransportError) as caught:
                 await found[0].read()
             assert caught.value.code == "read.no_data"
             assert await found[1].read() == mail("Two")
+
+
+async def test_small_messages_come_together() -> None:
+    """Reading one message after the other costs a round trip for many small ones, not for each."""
+    with ScriptedImap(messages=[mail(str(n)) for n in range(120)]) as server:
+        server.inbox.mails[7].content = mail("7", *["x" * 70] * 2000)
+        assert subjects(await contents(scripted(server))) == [str(n) for n in range(120)]
+        assert len([line for line in commands(server, "UID FETCH") if "BODY" in line]) == 4  # 3 for 119, 1 for the large
+
+
+async def test_each_read_is_a_fresh_one() -> None:
+    """What was read ahead is handed out once; who reads again sees the mailbox as it is then."""
+    with ScriptedImap(messages=[mail("One"), mail("Two")]) as server:
+        async with receiver(scripted(server)) as session:
+            found, _ = await listed(session)
+            assert [await delivery.read() for delivery in found] == [mail("One"), mail("Two")]
+            server.inbox.mails.clear()
+            with pytest.raises(NotFound):
+                await found[1].read()
+
+
+async def test_a_small_size_is_not_trusted_either() -> None:
+    """A message that is larger than was said is read whole, though it was asked for as a small one."""
+    wrong = '* 1 FETCH (UID 1 FLAGS () INTERNALDATE "02-Jan-2026 03:04:05 +0000" RFC822.SIZE 3)\r\n{tag} OK done'
+    with ScriptedImap({"UID FETCH": [wrong]}, messages=[b"x" * (SMALL + 1)]) as server:
+        assert await contents(scripted(server)) == [b"x" * (SMALL + 1)]
+
+
+async def test_one_bad_message_does_not_spoil_those_that_come_with_it() -> None:
+    """Where reading many at once is refused, each is read alone."""  # QUE-02
+    with ScriptedImap({"UID FETCH": [NORMAL, "{tag} NO cannot"]}, messages=[mail("One"), mail("Two")]) as server:
+        assert await contents(scripted(server)) == [mail("One"), mail("Two")]
 
 
 async def test_reading_marks_nothing() -> None:

@@ -13,6 +13,7 @@ from mailport.account import Account
 from mailport.errors import ConfigurationError, NotFound, PermissionDenied, UnsupportedFeature
 from mailport.services import Services
 from mailport.transport import Acknowledgement, Action, ActionKind, Cursor, Deliveries, Delivery, Receiver, Rung
+from mailport_smtp.imap_ahead import ReadAhead, is_small
 from mailport_smtp.imap_filing import Filed, Filing
 from mailport_smtp.imap_folders import Status, check_name, resolve, select
 from mailport_smtp.imap_link import ImapLink
@@ -174,14 +175,16 @@ class _News(Deliveries):
         self._status = status
         self._place = place
         self._limit = limit
+        self._ahead = ReadAhead()
 
     async def iterate(self) -> AsyncIterator[Delivery]:
         """Yield the deliveries in the order of their UIDs."""
         left = self._limit
         async for batch in self._batches():
             wanted = batch if left is None else batch[:left]
-            for each in await self._run(facts, wanted) if wanted else ():
-                yield self._delivery(each)
+            known: list[Facts] = await self._run(facts, wanted) if wanted else []
+            for index in range(len(known)):
+                yield self._delivery(known, index)
             self._place = Place(self._place.uidvalidity, max(wanted, default=self._place.uid))
             if left is not None:
                 left -= len(wanted)
@@ -195,18 +198,27 @@ class _News(Deliveries):
             for start in range(0, len(uids), _AT_ONCE):
                 yield uids[start : start + _AT_ONCE]
 
-    def _delivery(self, each: Facts) -> Delivery:
+    def _delivery(self, batch: Sequence[Facts], index: int) -> Delivery:
+        each = batch[index]
         place = Place(self._status.uidvalidity, each.uid)
         return Delivery(
             key=place.key,
-            load=partial(self._load, each.uid),
+            load=partial(self._load, batch, index),
             cursor=place.cursor,
             size=each.size,
             received_at=each.received_at,
             flags=each.flags,
         )
 
-    async def _load(self, uid: int) -> AsyncIterator[bytes]:
+    async def _load(self, batch: Sequence[Facts], index: int) -> AsyncIterator[bytes]:
+        small = await self._run(self._ahead.take, batch, index) if is_small(batch[index]) else None
+        if small is not None:
+            yield small
+            return
+        async for chunk in self._pieces(batch[index].uid):
+            yield chunk
+
+    async def _pieces(self, uid: int) -> AsyncIterator[bytes]:
         offset = 0
         while True:
             found: bytes = await self._run(piece, uid, offset)
