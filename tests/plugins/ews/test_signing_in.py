@@ -1,13 +1,15 @@
 """Signing in: passwords by Basic and NTLM, tokens with a secret and a certificate, TLS and egress of the account's own."""
 
 import asyncio
+import ssl
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailport.egress import EgressPolicy
-from mailport.errors import AuthenticationFailed, ConfigurationError, TimedOut, Unreachable
+from mailport.errors import AuthenticationFailed, ConfigurationError, MailportError, TimedOut, Unreachable
 from mailport.services import Services
 from tests.peers.fake_ews import faults
 from tests.peers.fake_ews.server import FakeEws
@@ -201,3 +203,33 @@ async def test_errors_name_no_secret(oauth: dict[str, Any], tokens: TokenEndpoin
     with pytest.raises(AuthenticationFailed) as caught:
         await send(oauth, client_secret_key=secret)
     assert secret not in repr(caught.value.as_dict()) + repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [({"ca_certificates": ""}, ssl.SSLCertVerificationError), ({"host": "https://127.0.0.1:9/EWS/Exchange.asmx"}, OSError)],
+    ids=["tls", "connect"],
+)
+async def test_the_first_cause_is_kept(plain: dict[str, Any], changes: dict[str, Any], cause: type[Exception]) -> None:
+    """An error that libraries wrapped on its way still has what it came from as its cause."""
+    with pytest.raises(MailportError) as caught:
+        await sender(plain | changes).open()
+    assert isinstance(caught.value.__cause__, cause)
+
+
+async def test_basic_speaks_tls_1_0_and_nothing_above(plain: dict[str, Any], pki: Pki, tmp_path: Path) -> None:
+    """A Basic inbox reads from a server that has nothing but TLS 1.0, and not from a modern one."""
+    # CMP-05 CMP-06
+    old = pki.server_context()
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1
+    with FakeEws(old, tmp_path) as server:
+        server.add_mailbox(plain["user_name"], plain["password"])
+        async with receiver(plain, host=server.url, email_component_type="basic"):
+            pass
+        with pytest.raises(MailportError, match="TLS version"):
+            await receiver(plain, host=server.url).open()
+    with pytest.raises(MailportError, match="TLS version"):
+        await receiver(plain, email_component_type="basic").open()

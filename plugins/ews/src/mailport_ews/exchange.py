@@ -23,7 +23,7 @@ from mailport.account import Account
 from mailport.errors import MailportError
 from mailport_ews.body import Body
 from mailport_ews.dialing import READ_SIZE, Dialer, new_session
-from mailport_ews.translate import explain_break, explain_status, malformed
+from mailport_ews.translate import explain_status, malformed, raise_broken
 
 __all__ = ["LARGEST", "VERSIONS", "Exchange"]
 
@@ -63,10 +63,6 @@ class Exchange:
         """What exchangelib calls the connections of an account."""
         return self
 
-    def explain(self, error: Exception) -> MailportError:
-        """Return a failure of the connection as one of ours."""
-        return explain_break(error, self._account)
-
     def status(self, xml: bytes) -> tuple[int, Mapping[str, str]]:
         """Ask without signing in; return status and headers."""
         try:
@@ -74,7 +70,7 @@ class Exchange:
                 _drain(response, LARGEST)
                 return response.status_code, response.headers
         except (requests.RequestException, OSError, ValueError) as error:
-            raise self.explain(error) from error
+            raise_broken(error, self._account)
 
     def ask(self, body: Body, headers: Mapping[str, str], largest: int = LARGEST) -> Any:
         """Send a SOAP request; return the Body element of the answer.
@@ -89,7 +85,7 @@ class Exchange:
                 self.close()
             raise
         except Exception as error:  # the NTLM library raises what it likes when a server strays from the handshake
-            raise self.explain(error) from error
+            raise_broken(error, self._account)
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

@@ -27,7 +27,7 @@ from mailport_ews.oauth_translate import (
     explain_token_status,
     malformed_token,
 )
-from mailport_ews.translate import explain_break
+from mailport_ews.translate import raise_broken
 from mailport_ews.worker import Worker
 
 __all__ = ["access_token", "forget_token"]
@@ -88,16 +88,12 @@ def _ask(account: Account, dialer: Dialer) -> Token:
     except MailportError:
         raise
     except Exception as error:  # msal has no class for what goes wrong below it
-        raise _explain(http, account) from error
+        if http.failure is not None:
+            raise http.failure from http.failure.__cause__
+        raise (explain_discovery(account) if http.is_discovery else malformed_token()) from error
     finally:
         http.close()
     return _token(result or {}, account)
-
-
-def _explain(http: _Http, account: Account) -> MailportError:
-    if http.failure is not None:
-        return http.failure
-    return explain_discovery(account) if http.is_discovery else malformed_token()
 
 
 def _scope(account: Account) -> str:
@@ -182,21 +178,21 @@ class _Http:
     def _request(self, method: str, url: str, **what: Any) -> _Answer:
         try:
             answer = self._exchange(method, url, **what)
-        except Exception as error:
-            explained = explain_break(error, self._account)
-            blame_token_request(explained)
-            raise self._failed(explained) from error
+        except MailportError as error:
+            blame_token_request(error)
+            self.failure = error
+            raise
         if answer.status_code == 429 or answer.status_code >= 500:
-            raise self._failed(explain_token_status(answer.status_code, answer.headers.get("Retry-After")))
+            self.failure = explain_token_status(answer.status_code, answer.headers.get("Retry-After"))
+            raise self.failure
         return answer
 
     def _exchange(self, method: str, url: str, **what: Any) -> _Answer:
         timeout = self._account.timeout
-        sent = self._session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **what)
-        with closing(sent) as response:
-            text = response.raw.read(_LARGEST, decode_content=True).decode("utf-8", "replace")
-            return _Answer(response.status_code, text, dict(response.headers))
-
-    def _failed(self, explained: MailportError) -> MailportError:
-        self.failure = explained
-        return explained
+        try:
+            sent = self._session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **what)
+            with closing(sent) as response:
+                text = response.raw.read(_LARGEST, decode_content=True).decode("utf-8", "replace")
+                return _Answer(response.status_code, text, dict(response.headers))
+        except Exception as error:
+            raise_broken(error, self._account)

@@ -33,6 +33,7 @@ class EwsReceiver(Receiver):
         self._fetcher = Fetcher(self._client)
         self._folders: dict[tuple[str, ...], FolderId] = {}
         self._moved: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._current: dict[str, str] = {}  # by key, where we moved the message ourselves
 
     def __repr__(self) -> str:
         return f"<EwsReceiver {self._account.user_name} {self._client!r}>"
@@ -67,20 +68,25 @@ class EwsReceiver(Receiver):
             return await self._move(keys, path)
         operations = self._client.operations
         work = operations.mark_read if action.kind is ActionKind.MARK_READ else operations.delete
-        failures = await self._client.call(work, keys)
+        failures = await self._client.call(work, self._ids(keys))
         return [_acknowledgement(key, failure) for key, failure in zip(keys, failures, strict=True)]
 
     async def _move(self, keys: Sequence[str], path: tuple[str, ...]) -> Sequence[Acknowledgement]:
         """Move what was not moved there before: the message has another id now, and the old one would say that it is gone."""
         folder = await self._folder(path, create=True)
         fresh = [key for key in dict.fromkeys(keys) if (key, path) not in self._moved]
-        outcomes = dict(zip(fresh, await self._client.call(self._client.operations.move, fresh, folder), strict=True))
+        moved = await self._client.call(self._client.operations.move, self._ids(fresh), folder)
+        outcomes = dict(zip(fresh, moved, strict=True))
         self._moved |= {(key, path): new for key, new in outcomes.items() if isinstance(new, str)}
+        self._current |= {key: new for key, new in outcomes.items() if isinstance(new, str) and new}
         return [
             _acknowledgement(key, failure if isinstance(failure := outcomes.get(key), MailportError) else None, new_key)
             for key in keys
             for new_key in [self._moved.get((key, path))]
         ]
+
+    def _ids(self, keys: Sequence[str]) -> list[str]:
+        return [self._current.get(key, key) for key in keys]
 
     async def _folder(self, path: tuple[str, ...], *, create: bool = False) -> FolderId:
         if path not in self._folders:

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import requests
 from exchangelib.errors import EWSError
@@ -28,7 +28,7 @@ from mailport.errors import (
 from mailport_ews.codes import KNOWN
 from mailport_ews.hosted import blocked_remedy, is_hosted
 
-__all__ = ["explain_break", "explain_error", "explain_status", "malformed", "seconds"]
+__all__ = ["explain_error", "explain_status", "malformed", "raise_broken", "seconds"]
 
 _LONGEST = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -109,6 +109,13 @@ def _refused_sign_in(account: Account, facts: dict[str, Any]) -> MailportError:
             "full_access_as_app with admin consent (Entra admin centre, App registrations, API permissions).",
             **facts,
         )
+    if is_hosted(_host(account)):
+        return AuthenticationFailed(
+            "Exchange Online takes no passwords any more (HTTP 401).",
+            field="authentication",
+            remedy="Choose AuthLogin, or better the protocol “graph”: Microsoft ended Basic in all tenants in January 2023.",
+            **facts,
+        )
     return AuthenticationFailed(
         "Exchange refused user name and password (HTTP 401).",
         field="password",
@@ -156,15 +163,18 @@ def _wrong_address(status: int, facts: dict[str, Any]) -> MailportError:
     )
 
 
-def explain_break(error: Exception, account: Account) -> MailportError:
-    """Return a connection that failed, or an answer that ended early, as an error."""
-    links = list(_chain(error))
-    ours = next((link for link in links if isinstance(link, MailportError)), None)
-    if ours is not None:
-        if ours.field == "port":
-            ours.field = "host"  # the port is a part of the address here
-        return ours
-    if any(isinstance(link, requests.Timeout | PoolTimeout | TimeoutError) for link in links):
+def raise_broken(error: Exception, account: Account) -> NoReturn:
+    """Raise a connection that failed, or an answer that ended early, as one of our errors, with its first cause."""
+    ours = next((link for link in _chain(error) if isinstance(link, MailportError)), None)
+    if ours is None:
+        raise _broken(error, account) from error
+    if ours.field == "port":
+        ours.field = "host"  # the port is a part of the address here
+    raise ours from ours.__cause__
+
+
+def _broken(error: Exception, account: Account) -> MailportError:
+    if any(isinstance(link, requests.Timeout | PoolTimeout | TimeoutError) for link in _chain(error)):
         return TimedOut(
             f"The server stayed silent for {account.timeout:g} seconds.",
             code="greeting.timeout",
