@@ -1,6 +1,8 @@
 """The settings of Gmail."""
 
 import json
+import subprocess
+import sys
 from base64 import b64encode
 from textwrap import wrap
 from typing import Any
@@ -158,3 +160,24 @@ def test_endpoints_and_proxy_are_the_operators() -> None:
     assert operators == {"api_url", "token_url", "proxy_url"}
     binding = PROTOCOL.outgoing[0].binding_fields()
     assert {"api_url", "token_url", "proxy_url", "ca_certificates", "service_account_address", "user_name"} <= binding
+
+
+def test_google_is_imported_in_a_thread_only(google: Google) -> None:
+    """Making sender, receiver and probe imports none of Google's libraries: that takes half a second of the event loop."""
+    code = (
+        "import json, sys\n"
+        "from mailport.account import validate\n"
+        "from mailport.fields import Direction\n"
+        "from mailport.services import Services\n"
+        "from mailport_google import plugin\n"
+        "from mailport_google.fields import PROTOCOL\n"
+        "values = json.load(sys.stdin)\n"
+        "sending, receiving = (validate(PROTOCOL, Direction(way), values | {'email_component_type': 'advanced'})"
+        " for way in ('outgoing', 'incoming'))\n"
+        "plugin.mailport_send(sending, Services()), plugin.mailport_receive(receiving, Services())\n"
+        "plugin.mailport_test_connection(sending, Services())\n"
+        "print(*(name for name in ('googleapiclient', 'google.auth', 'httplib2') if name in sys.modules))\n"
+    )
+    values = json.dumps(google.values())
+    done = subprocess.run([sys.executable, "-c", code], input=values, capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == ([], "")

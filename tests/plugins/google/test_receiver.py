@@ -167,7 +167,8 @@ async def test_facts_are_gmails(google: Google) -> None:
 async def test_a_scarce_quota_is_kept_for_reading(google: Google) -> None:
     """Below half of the quota messages are listed without facts, so that listing does not use up what reading needs."""
     fill(google, *NAMES)
-    async with opened(google, quota_units_per_minute=200, project_quota="new") as receiver, receiver.fetch(None) as deliveries:
+    scarce = {"quota_units_per_minute": 200, "parallel_requests": 1}
+    async with opened(google, **scarce) as receiver, receiver.fetch(None) as deliveries:
         sizes = [delivery.size async for delivery in deliveries]
     assert len(sizes) == 7
     assert sizes[0] is not None

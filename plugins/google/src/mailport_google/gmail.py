@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache, partial
-from http.client import HTTPException
+from functools import partial
 from typing import Any, TypeAlias
 
-from googleapiclient.discovery import build
-from googleapiclient.errors import HttpError
-
 from mailport.account import Account
-from mailport.errors import AuthenticationFailed, MailportError, Unreachable
+from mailport.errors import AuthenticationFailed, Unreachable
 from mailport.services import Services
 from mailport.tokens import Token
+from mailport_google.credential import credential
 from mailport_google.fields import GoogleSettings
-from mailport_google.line import Line, ways
+from mailport_google.line import Line
 from mailport_google.lines import Lines, run_alone
 from mailport_google.quota import meter
-from mailport_google.said import read_answer
-from mailport_google.token import credential, fetch_token
-from mailport_google.translate import broken, malformed, refused
+from mailport_google.way import ways
 
 __all__ = ["Build", "Gmail"]
 
 DRAIN = 5.0
 """Seconds that closing waits for requests under way."""
-
-_ANSWERLESS = frozenset({"gmail.users.messages.batchModify"})
 
 Build: TypeAlias = Callable[[Any], Any]
 """Makes a request from the API's ``users`` resource; runs in a thread, a second time after a token was renewed."""
@@ -96,43 +89,21 @@ class Gmail:
 
     async def _fetch_token(self) -> Token:
         """Fetch a token apart from the lines: others wait for it, and this session may be closed before it is there."""
-        return await run_alone(self._tokens, partial(fetch_token, self.settings))
+        return await run_alone(self._tokens, self._ask_for_token)
 
     def _execute(self, build_request: Build, rung: str, token: str, line: Line) -> dict[str, Any]:
-        request = build_request(_users(self.settings.api_url))
+        from mailport_google.api import execute, users  # noqa: PLC0415 - takes half a second, and this is a thread
+
+        request = build_request(users(self.settings.api_url))
         try:
             self._meter.take(request.methodId, rung)
             request.headers["authorization"] = f"Bearer {token}"
-            return self._answer(request, rung, line)
+            return execute(request, self.settings, rung, line)
         finally:
             with suppress(AttributeError):  # most bodies are text
                 request.body.close()
 
-    def _answer(self, request: Any, rung: str, line: Line) -> dict[str, Any]:
-        try:
-            answer = request.execute(http=line)
-        except MailportError:
-            raise
-        except HttpError as error:
-            raise refused(read_answer(error.resp.status, error.resp, error.content), self.settings, rung) from error
-        except (OSError, HTTPException) as error:
-            raise broken(error, rung, handed_over=line.handed_over) from error
-        except UnicodeDecodeError as error:
-            raise malformed(rung) from error
-        if request.methodId in _ANSWERLESS:
-            return {}
-        if not isinstance(answer, dict):
-            raise malformed(rung)
-        return answer
+    def _ask_for_token(self, line: Line) -> Token:
+        from mailport_google.token import fetch_token  # noqa: PLC0415 - as above
 
-
-@lru_cache(maxsize=8)
-def _users(api_url: str) -> Any:
-    """Return the API as it is described by the document that the library ships; requests are given their line later."""
-    options = {"api_endpoint": api_url, "universe_domain": "googleapis.com"}
-    service = build("gmail", "v1", http=_NOTHING, static_discovery=True, cache_discovery=False, client_options=options)
-    return service.users()
-
-
-_NOTHING = object()
-"""Stands where the library wants an HTTP client when it makes a request: without one it would look for credentials."""
+        return fetch_token(self.settings, line)

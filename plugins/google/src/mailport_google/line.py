@@ -12,21 +12,13 @@ import ssl
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from http.client import HTTPS_PORT, HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
 from urllib.parse import urlsplit
 
-import httplib2
+from mailport_google.way import Way
 
-from mailport import tls
-from mailport.account import Account
-from mailport.egress import EgressPolicy
-from mailport.errors import MailportError, TimedOut, Unreachable
-from mailport.services import Services
-from mailport_google.fields import GoogleSettings
-
-__all__ = ["BadAnswer", "Line", "Way", "ways"]
+__all__ = ["BadAnswer", "Line"]
 
 LONGEST_ANSWER = 256 * 1024 * 1024
 """Bytes after which an answer is cut off; the biggest message that Gmail takes is 150 MB, and travels as base64."""
@@ -36,51 +28,6 @@ _PIECE = 256 * 1024
 
 class BadAnswer(HTTPException):
     """The answer came and cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How to reach one endpoint; ``field`` is the setting that names it."""
-
-    egress: EgressPolicy
-    profile: tls.TlsProfile
-    timeout: float
-    proxy_url: str | None
-    field: str
-
-    def connect(self, host: str, port: int) -> ssl.SSLSocket:
-        """Return a TLS connection to the address that was checked. Blocks; raises a ``MailportError``."""
-        try:
-            sock = self.egress.connect_blocking(host, port, timeout=self.timeout, proxy_url=self.proxy_url)
-            return self._encrypted(sock, host)
-        except MailportError as error:
-            if error.field in ("host", "port", "use_ssl_tls"):  # the words of protocols that have these fields
-                error.field = self.field
-            raise
-
-    def _encrypted(self, sock: socket.socket, host: str) -> ssl.SSLSocket:
-        try:
-            return tls.context(self.profile).wrap_socket(sock, server_hostname=host)
-        except BaseException as error:
-            sock.close()
-            if isinstance(error, ssl.SSLError):
-                raise tls.explain(error, host=host) from error
-            if isinstance(error, TimeoutError):
-                raise TimedOut(f"{host} stayed silent during the TLS handshake.", code="tls.timeout", field="host") from error
-            if isinstance(error, OSError):
-                raise Unreachable(f"{host} ended the TLS handshake.", code="tls.cut", field="host") from error
-            raise
-
-
-def ways(account: Account, settings: GoogleSettings, services: Services) -> tuple[Way, Way]:
-    """Return the ways to the API and to the token endpoint."""
-    profile = tls.TlsProfile(
-        component=account.component,
-        minimum=settings.minimum_tls_version,
-        ca_certificates=settings.ca_certificates,
-    )
-    api = Way(services.egress, profile, account.timeout, settings.proxy_url or None, "api_url")
-    return api, replace(api, field="token_url")
 
 
 class _Connection(HTTPConnection):
@@ -113,7 +60,7 @@ class Line:
 
     def request(
         self, uri: str, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None, **_: Any
-    ) -> tuple[httplib2.Response, bytes]:
+    ) -> tuple[Any, bytes]:
         """Do one request, once, following no redirect; the shape is that of ``httplib2.Http.request``."""
         self.handed_over = False
         url = urlsplit(uri)
@@ -121,7 +68,7 @@ class Line:
         try:
             target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
             answer = self._ask(connection, method, target, body, headers or {})
-            return httplib2.Response(answer), _read(answer)
+            return _response(answer), _read(answer)
         except BaseException:
             connection.close()  # nobody knows how far it came
             raise
@@ -173,6 +120,12 @@ class Line:
             return _early_answer(connection, error)
         self.handed_over = True
         return connection.getresponse()
+
+
+def _response(answer: HTTPResponse) -> Any:
+    from httplib2 import Response  # noqa: PLC0415 - Google's libraries are imported in a thread
+
+    return Response(answer)
 
 
 def _early_answer(connection: _Connection, error: OSError) -> HTTPResponse:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from mailport.errors import Unreachable
-from mailport_google.line import Line, Way
+from mailport_google.line import Line
+from mailport_google.way import Way
 
 __all__ = ["Lines", "run_alone"]
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from googleapiclient.errors import MediaUploadSizeError
-
 from mailport.account import Account
-from mailport.errors import ConfigurationError, MailportError, Refused
+from mailport.errors import MailportError, Refused
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
 from mailport.services import Services
 from mailport.transport import Sender
 from mailport_google.fields import GoogleOutgoing
 from mailport_google.gmail import Gmail
-from mailport_google.translate import malformed, too_large
-from mailport_google.upload import RawUpload
-from mailport_google.wire import check_envelope, from_user, header_ids, receipt, rendered
+from mailport_google.translate import malformed
+from mailport_google.wire import check_envelope, from_user, header_ids, receipt
 
 __all__ = ["GoogleSender"]
 
@@ -102,18 +99,6 @@ def _key(answer: dict[str, Any]) -> str:
 
 
 def _send_request(message: Message, users: Any) -> Any:
-    upload = _upload(message)
-    try:
-        return users.messages().send(userId="me", media_body=upload)
-    except BaseException as error:
-        upload.close()
-        if isinstance(error, MediaUploadSizeError):
-            raise too_large() from error
-        raise
+    from mailport_google.upload import send_request  # noqa: PLC0415 - in a thread, as all of Google's libraries
 
-
-def _upload(message: Message) -> RawUpload:
-    try:
-        return RawUpload(rendered(message))
-    except OSError as error:
-        raise ConfigurationError("The file of the message cannot be read.", code="message.unreadable") from error
+    return send_request(message, users)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,21 +19,7 @@ from mailport_google.line import Line
 from mailport_google.said import read_token_answer
 from mailport_google.translate import bad_key, broken, malformed_token, token_refused
 
-__all__ = ["credential", "fetch_token"]
-
-
-def credential(settings: GoogleSettings) -> str:
-    """Return the name under which the token is kept: everything that decides what it is good for."""
-    facts = (
-        settings.token_url,
-        settings.service_account_address,
-        settings.private_key.get_secret_value(),
-        settings.user_name,
-        *settings.scopes,
-        settings.ca_certificates,
-        settings.proxy_url,
-    )
-    return f"google {hashlib.sha256(chr(0).join(facts).encode()).hexdigest()}"
+__all__ = ["fetch_token"]
 
 
 def fetch_token(settings: GoogleSettings, line: Line) -> Token:

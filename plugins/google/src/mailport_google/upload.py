@@ -6,9 +6,15 @@ from collections.abc import Iterable
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
+from googleapiclient.errors import MediaUploadSizeError
 from googleapiclient.http import MediaUpload
 
-__all__ = ["RawUpload"]
+from mailport.errors import ConfigurationError
+from mailport.message import Message
+from mailport_google.translate import too_large
+from mailport_google.wire import rendered
+
+__all__ = ["RawUpload", "send_request"]
 
 _IN_MEMORY = 1024 * 1024
 
@@ -69,3 +75,22 @@ class RawUpload(MediaUpload):  # type: ignore[misc]  # the library has no types
     def close(self) -> None:
         """Drop the body of a request that was never made."""
         self._body.close()
+
+
+def send_request(message: Message, users: Any) -> Any:
+    """Return the request that sends a message. Raises ``Refused`` where it is larger than Google's description allows."""
+    upload = _upload(message)
+    try:
+        return users.messages().send(userId="me", media_body=upload)
+    except BaseException as error:
+        upload.close()
+        if isinstance(error, MediaUploadSizeError):
+            raise too_large() from error
+        raise
+
+
+def _upload(message: Message) -> RawUpload:
+    try:
+        return RawUpload(rendered(message))
+    except OSError as error:
+        raise ConfigurationError("The file of the message cannot be read.", code="message.unreadable") from error
