@@ -90,6 +90,8 @@ class MaildirReceiver(Receiver):
         try:
             while chunk := await self._disk.run(file.read, CHUNK):
                 yield chunk
+                if len(chunk) < CHUNK:  # a buffered file gives less only at its end
+                    break
         finally:
             self._disk.release(file)
 
