@@ -15,6 +15,7 @@ from typing import Any
 
 from mailport.account import Account
 from mailport.errors import ConfigurationError, MailportError, NotFound, PluginError, TimedOut
+from mailport.fields import Direction
 from mailport.message import Message
 from mailport.rules import OutgoingRules
 from mailport.services import Services
@@ -24,6 +25,12 @@ __all__ = ["Report", "RungResult", "SessionProbe", "State", "diagnose", "failed_
 
 _LOOK_AGAIN = 0.5
 """Seconds between two looks for the test mail."""
+
+
+_SLOW = {
+    Direction.OUTGOING: "Raise Send Mail Timeout, or check why the server is slow.",
+    Direction.INCOMING: "Check why the server is slow.",
+}
 
 
 class State(StrEnum):
@@ -141,7 +148,7 @@ class _Ladder:
         error = TimedOut(
             f"The test took longer than {self.account.timeout:g} seconds.",
             code=f"{step.rungs[0]}.timeout",
-            remedy="Raise Send Mail Timeout, or check why the server is slow.",
+            remedy=_SLOW[self.account.direction],
         )
         self._fail(step, error, seconds)
 
