@@ -11,6 +11,7 @@ import pytest
 from mailport.errors import ConfigurationError, MailportError, Refused, TimedOut, Unreachable
 from mailport.message import Message
 from mailport.receipt import Receipt
+from mailport.services import Services
 from mailport_smtp.sender import SmtpSender
 from tests.peers.aiosmtpd_peer import serve_aiosmtpd
 from tests.peers.dialogue import Dialogue, Step
@@ -188,6 +189,7 @@ async def test_cancelled_in_the_content() -> None:
             assert not sender.alive
     assert isinstance(outcomes[0], asyncio.CancelledError)
     assert isinstance(outcomes[1], Unreachable)
+    assert outcomes[1].code == "send.session_ended"
     assert not server.messages
 
 
@@ -216,6 +218,23 @@ async def test_closing_waits_for_what_is_under_way() -> None:
             asyncio.get_running_loop().call_later(0.1, setattr, gate, "opened", True)
         assert (await send).accepted
     assert server.received[-1] == b"QUIT"
+
+
+async def test_a_session_that_closes_takes_nothing_more() -> None:
+    """While a session waits for its last answers, a further message is unsent."""
+    gate = Gate()
+    with ScriptedSmtp({"BODY": [gate]}) as server:
+        sender = SmtpSender(account(server.port), Services())
+        await sender.open()
+        (first,) = start(sender, numbered(1))
+        await gate.wait()
+        closing = asyncio.create_task(sender.close())
+        await asyncio.sleep(0.02)
+        with pytest.raises(Unreachable):
+            await sender.send(message())
+        gate.opened = True
+        await closing
+        assert (await first).accepted
 
 
 async def test_an_idle_session_that_the_server_ends_is_dead() -> None:

@@ -80,22 +80,11 @@ class Connection:
     async def connect(self) -> None:
         """Open the socket, to an address that the egress policy checked."""
         where = self.endpoint
-        sock = await self._services.egress.connect(
-            where.host, where.port, timeout=self._timeout, proxy_url=where.proxy_url
-        )
-        try:
-            self._client = await self._make_client(sock)
-        except BaseException:
-            sock.close()
-            raise
-
-    async def _make_client(self, sock: Any) -> aiosmtplib.SMTP:
-        uses_tls = self._settings.use_ssl_tls != "none"
         # Building a context takes 40 ms, so not on the event loop; it is cached.
-        context = await asyncio.to_thread(tls.context, self._profile()) if uses_tls else None
-        return aiosmtplib.SMTP(
-            hostname=self._settings.host,
-            sock=sock,
+        context = None if self._settings.use_ssl_tls == "none" else await asyncio.to_thread(tls.context, self._profile())
+        self._client = aiosmtplib.SMTP(
+            hostname=where.host,
+            sock=await self._services.egress.connect(where.host, where.port, timeout=self._timeout, proxy_url=where.proxy_url),
             local_hostname=self._services.client_name,
             timeout=self._timeout,
             use_tls=self._settings.use_ssl_tls == "SSL",

@@ -26,6 +26,7 @@ from mailport_smtp.wire import END
 __all__ = ["Closing", "Pipeline", "Withdrawn"]
 
 _CLOSING = 421
+_CLOSED = ConnectionAbortedError("the session was closed")
 Hearer = Callable[[Reply], None]
 
 
@@ -67,6 +68,7 @@ class Pipeline(asyncio.Protocol):
         self.ended: Exception | None = None
         self._transport = transport
         self._pipelining = pipelining
+        self._closing = False
         self._replies = Replies()
         self._hearers: deque[Hearer] = deque()
         self._queue: deque[Transaction] = deque()
@@ -88,8 +90,8 @@ class Pipeline(asyncio.Protocol):
 
     async def submit(self, transaction: Transaction) -> Verdict:
         """Send one message; return what the server said, or raise ``Lost``."""
-        if self.ended is not None:
-            transaction.lose(self.ended)
+        if self.ended is not None or self._closing:
+            transaction.lose(self.ended or _CLOSED)
         else:
             self._admit(transaction)
         try:
@@ -119,7 +121,8 @@ class Pipeline(asyncio.Protocol):
             self.end(Withdrawn())
 
     async def close(self, limit: float) -> None:
-        """Wait for what is under way, say QUIT, and release everything; each within ``limit`` seconds."""
+        """Take nothing more, wait for what is under way, say QUIT, and release everything; each within ``limit`` seconds."""
+        self._closing = True
         with suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 await self._idle.wait()
@@ -128,7 +131,7 @@ class Pipeline(asyncio.Protocol):
             self._ask(Question(b"QUIT\r\n", (farewell.set_result,)))
             waited: list[asyncio.Future[Any]] = [farewell, self._gone]
             await asyncio.wait(waited, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-        self.end(ConnectionAbortedError("the session was closed"))
+        self.end(_CLOSED)
         await asyncio.wait([self._gone], timeout=limit)
         await asyncio.wait([self._writer], timeout=limit)
 

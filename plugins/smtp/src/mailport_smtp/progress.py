@@ -74,7 +74,7 @@ def _unsent_by_system(transport: asyncio.Transport) -> int:
     import fcntl  # noqa: PLC0415 - not on every system
     import termios  # noqa: PLC0415 - not on every system
 
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError):  # of a socket that is closed, or none
         answer = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
         return int.from_bytes(answer, sys.byteorder)
     return 0
