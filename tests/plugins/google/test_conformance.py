@@ -158,6 +158,7 @@ class GoogleReceiverHarness(GoogleHarness, ReceiverHarness):
         self.google.mailbox.forget_history()
 
 
+# PLG-01
 class TestFields(FieldsConformance):
     @pytest.fixture
     def declared(self, google: Google) -> Declared:
@@ -172,18 +173,21 @@ class TestFields(FieldsConformance):
         )
 
 
+# PLG-02
 class TestSender(SenderConformance):
     @pytest.fixture
     def harness(self, google: Google) -> GoogleSenderHarness:
         return GoogleSenderHarness(google)
 
 
+# PLG-02
 class TestReceiver(ReceiverConformance):
     @pytest.fixture
     def harness(self, google: Google) -> GoogleReceiverHarness:
         return GoogleReceiverHarness(google)
 
 
+# PLG-02
 class TestProbe(ProbeConformance):
     @pytest.fixture
     def harness(self, google: Google) -> GoogleHarness:

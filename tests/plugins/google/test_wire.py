@@ -14,7 +14,7 @@ from mailport_google.fields import GoogleOutgoing
 from mailport_google.place import Place
 from mailport_google.said import read_answer, read_token_answer
 from mailport_google.translate import refused, token_refused
-from mailport_google.wire import raw_chunks, rendered
+from mailport_google.wire import find_raw, raw_chunks, rendered
 from tests.peers.fake_gmail.faults import error_body
 
 SETTINGS = GoogleOutgoing(
@@ -29,13 +29,25 @@ JSON = st.recursive(
 )
 
 
-@given(st.binary(max_size=600_000), st.booleans())
-def test_raw_is_decoded_in_pieces(raw: bytes, padded: bool) -> None:
-    """base64url with or without padding gives the bytes, in pieces of less than 256 KB."""
-    text = urlsafe_b64encode(raw).decode()
-    chunks = list(raw_chunks(text if padded else text.rstrip("=")))
+@given(st.binary(max_size=600_000), st.sampled_from(["", "=", "\\u003d"]), st.sampled_from([(",", ":"), (", ", ": ")]))
+def test_raw_is_decoded_in_pieces(raw: bytes, padding: str, separators: tuple[str, str]) -> None:
+    """base64url with any padding gives the bytes, in pieces of less than 256 KB, without the JSON being parsed."""
+    encoded = urlsafe_b64encode(raw).decode()
+    text = encoded.rstrip("=") + padding * (len(encoded) - len(encoded.rstrip("=")))
+    answer = json.dumps({"id": "1", "raw": text, "sizeEstimate": 7}, separators=separators).replace("\\\\u", "\\u").encode()
+    assert json.loads(answer)["raw"].rstrip("=") == encoded.rstrip("=")
+    found = find_raw(answer)
+    assert found is not None
+    chunks = list(raw_chunks(found))
     assert b"".join(chunks) == raw
     assert all(len(chunk) <= 256 * 1024 for chunk in chunks)
+
+
+@given(st.binary(min_size=1, max_size=300), st.data())
+def test_a_part_of_an_answer_is_no_message(raw: bytes, data: st.DataObject) -> None:
+    """An answer that lost its end gives no message rather than half of one."""
+    answer = json.dumps({"id": "1", "raw": urlsafe_b64encode(raw).decode()}).encode()
+    assert find_raw(answer[: data.draw(st.integers(0, len(answer) - 1))]) is None
 
 
 def test_without_an_envelope_the_bytes_are_the_original() -> None:

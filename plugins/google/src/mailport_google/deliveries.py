@@ -13,7 +13,7 @@ from mailport.transport import Deliveries, Delivery
 from mailport_google.gmail import Gmail
 from mailport_google.listing import Entry, Listing, message_facts
 from mailport_google.translate import malformed
-from mailport_google.wire import flags, raw_chunks, raw_size, received_at
+from mailport_google.wire import find_raw, flags, raw_chunks, raw_size, received_at
 
 __all__ = ["GoogleDeliveries", "ahead"]
 
@@ -77,14 +77,26 @@ def _delivery(gmail: Gmail, entry: Entry, facts: dict[str, Any]) -> Delivery:
 
 async def _load(gmail: Gmail, key: str) -> AsyncIterator[bytes]:
     try:
-        answer = await gmail.call(lambda users: users.messages().get(userId="me", id=key, format="raw"), "read")
+        raw = (await gmail.call(partial(_raw_request, key), "read"))["raw"]
     except NotFound as error:
-        raise NotFound("The message is gone.", code="read.message") from error
+        raise NotFound("The message is gone.", code="read.message", remedy="Go on with the next one.") from error
+    if raw is None:
+        raise malformed("read")
     try:
-        for chunk in raw_chunks(str(answer["raw"])):
+        for chunk in raw_chunks(raw):
             yield chunk
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise malformed("read") from error
+
+
+def _raw_request(key: str, users: Any) -> Any:
+    request = users.messages().get(userId="me", id=key, format="raw")
+    request.postproc = partial(_raw_answer, request.postproc)
+    return request
+
+
+def _raw_answer(usual: Callable[[Any, bytes], Any], response: Any, content: bytes) -> Any:
+    return {"raw": find_raw(content)} if response.status == 200 else usual(response, content)
 
 
 async def ahead(items: Iterable[Item], work: Callable[[Item], Awaitable[Result]], width: int) -> AsyncIterator[Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -12,9 +13,21 @@ from mailport.errors import UnsupportedFeature
 from mailport.message import Message
 from mailport.receipt import Receipt, RecipientResult, Status
 
-__all__ = ["check_envelope", "flags", "from_user", "header_ids", "raw_chunks", "raw_size", "receipt", "received_at", "rendered"]
+__all__ = [
+    "check_envelope",
+    "find_raw",
+    "flags",
+    "from_user",
+    "header_ids",
+    "raw_chunks",
+    "raw_size",
+    "receipt",
+    "received_at",
+    "rendered",
+]
 
 _FLAGS = {"STARRED": "\\Flagged", "DRAFT": "\\Draft"}
+_RAW = re.compile(rb'"raw"\s*:\s*"([A-Za-z0-9_-]*)(?:=|\\u003d)*"')  # Google escapes some signs in JSON
 _STEP = 4 * 64 * 1024
 """Characters of base64 that are decoded at once."""
 
@@ -104,9 +117,18 @@ def raw_size(answer: Mapping[str, Any]) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def raw_chunks(raw: str) -> Iterator[bytes]:
-    """Yield the bytes of a message in format ``raw``: base64url, with or without padding. Raises ``ValueError``."""
-    text = raw.rstrip("=")
-    for at in range(0, len(text), _STEP):
-        piece = text[at : at + _STEP]
-        yield urlsafe_b64decode(piece + "=" * (-len(piece) % 4))
+def find_raw(answer: bytes) -> memoryview | None:
+    """Return the base64 of a message within an answer in format ``raw``, without padding; None where it is not whole.
+
+    The JSON is not parsed: of 50 MB it would make three more copies.
+    """
+    found = _RAW.search(answer)
+    is_whole = found is not None and answer.rstrip().endswith(b"}")
+    return memoryview(answer)[slice(*found.span(1))] if found and is_whole else None
+
+
+def raw_chunks(raw: memoryview) -> Iterator[bytes]:
+    """Yield the bytes of a message from its base64url. Raises ``ValueError``."""
+    for at in range(0, len(raw), _STEP):
+        piece = bytes(raw[at : at + _STEP])
+        yield urlsafe_b64decode(piece + b"=" * (-len(piece) % 4))
