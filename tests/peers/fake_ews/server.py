@@ -26,6 +26,7 @@ from tests.peers.tokens import TokenIssuer
 
 PATH = "/EWS/Exchange.asmx"
 _READ = 64 * 1024
+_SOAP_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "request-id": "0e4ac1b7-7a8d-4a6c-9f5e-2d1c0b9a8f7e"}
 
 
 class FakeEws:
@@ -202,9 +203,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            self.send(200, self.carry_out(), {"Content-Type": "text/xml; charset=utf-8"})
+            self.send(200, self.carry_out(), _SOAP_HEADERS)
         except Failed as failed:
-            self.send(500, to_bytes(fault(failed)), {"Content-Type": "text/xml; charset=utf-8"})
+            self.send(500, to_bytes(fault(failed)), _SOAP_HEADERS)
 
     def carry_out(self) -> bytes:
         """Do what is asked and return the answer. Raises `Failed`."""

@@ -23,6 +23,7 @@ from mailport.receipt import Status
 from tests.peers.fake_ews import faults
 from tests.peers.fake_ews.answers import TYPES, Failed
 from tests.peers.fake_ews.server import FakeEws
+from tests.peers.proxy import Proxy
 from tests.plugins.ews.sessions import ANN, arrived, mail, send, sender
 
 
@@ -108,6 +109,7 @@ async def test_big_messages_are_streamed(ews: FakeEws, plain: dict[str, Any]) ->
         ("ErrorQuotaExceeded", PermissionDenied, "permission.quota"),
         ("ErrorMailboxMoveInProgress", Unreachable, "folder.mailbox_moving"),
         ("ErrorSubmissionQuotaExceeded", Throttled, "send.quota"),
+        ("ErrorTimeoutExpired", Uncertain, "send.uncertain"),
     ],
 )
 async def test_response_codes(ews: FakeEws, plain: dict[str, Any], code: str, kind: type[MailportError], ours: str) -> None:
@@ -115,6 +117,7 @@ async def test_response_codes(ews: FakeEws, plain: dict[str, Any], code: str, ki
     ews.room.verdict = lambda _: Failed(code)
     error = await refused(plain)
     assert (type(error), error.code, error.provider_code) == (kind, ours, code)
+    assert error.request_id == "0e4ac1b7-7a8d-4a6c-9f5e-2d1c0b9a8f7e"
     assert error.remedy
 
 
@@ -219,3 +222,20 @@ async def test_a_closed_connection_is_opened_again(ews: FakeEws, plain: dict[str
         with pytest.raises(Unreachable):
             await open_sender.find("<any@example.org>")
         assert (await open_sender.send(mail())).accepted
+
+
+@pytest.mark.parametrize("size", [100, 6_000_000])
+@pytest.mark.parametrize("offers", [["Basic"], ["NTLM"]], ids=" ".join)
+async def test_an_idle_connection_that_was_closed(ews: FakeEws, plain: dict[str, Any], offers: list[str], size: int) -> None:
+    """A connection that the server closed while it was idle is opened and signed in anew, before the message leaves."""
+    ews.offers = offers
+    ews.users.add("EXAMPLE\\inbox", plain["password"])
+    with Proxy(ews.port) as proxy:
+        host = f"https://127.0.0.1:{proxy.port}/EWS/Exchange.asmx"
+        async with sender(plain, host=host, login="EXAMPLE\\inbox") as open_sender:
+            await open_sender.send(mail())
+            proxy.cut()
+            await asyncio.sleep(0.2)
+            files = [Attachment(filename="big.bin", content=secrets.token_bytes(size))]
+            assert (await open_sender.send(mail("bob@example.test", attachments=files))).accepted
+    assert len(arrived(ews, "bob@example.test")) == 1

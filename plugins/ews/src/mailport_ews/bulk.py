@@ -87,7 +87,7 @@ class Bulk:
             self._work = None
 
     def _next(self) -> list[Parcel]:
-        parcels, load = [self._waiting.popleft()], 0
+        parcels = [self._waiting.popleft()]
         load = parcels[0].weight
         while self._waiting and len(parcels) < MOST and load + self._waiting[0].weight <= HEAVY:
             load += self._waiting[0].weight

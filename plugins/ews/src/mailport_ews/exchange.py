@@ -23,7 +23,7 @@ from mailport.account import Account
 from mailport.errors import MailportError
 from mailport_ews.body import Body
 from mailport_ews.dialing import READ_SIZE, Dialer, new_session
-from mailport_ews.translate import explain_status, malformed, raise_broken
+from mailport_ews.translate import explain_status, malformed, raise_broken, request_id
 
 __all__ = ["LARGEST", "VERSIONS", "Exchange"]
 
@@ -52,6 +52,7 @@ class Exchange:
         self.primary_smtp_address = account.user_name
         self.version = VERSIONS[0]
         self.auth: AuthBase | None = None
+        self.request_id: str | None = None  # by which Exchange's administrators find the last request in its logs
         self.access_type = IMPERSONATION if hasattr(settings, "client_id") else DELEGATE
         self.identity = Identity(primary_smtp_address=account.user_name)
         self._account = account
@@ -79,6 +80,7 @@ class Exchange:
         """
         try:
             with closing(self._post(body, headers, self.auth)) as response:
+                self.request_id = request_id(response.headers)
                 return self._read(response, largest)
         except MailportError as error:
             if error.provider_code is None:  # not Exchange's own words: what the connection still holds is nobody's answer
@@ -121,7 +123,7 @@ class _Answer:
     """An answer as a file that the XML parser reads: bounded, and with its last bytes remembered."""
 
     def __init__(self, response: requests.Response, largest: int) -> None:
-        self.head = self.tail = b""
+        self.tail = b""
         self._chunks: Iterator[bytes] = response.iter_content(READ_SIZE)
         self._left = largest
 
@@ -130,7 +132,6 @@ class _Answer:
         self._left -= len(chunk)
         if self._left < 0:
             raise malformed("The server's answer is larger than anything that was asked for.")
-        self.head = self.head or chunk[:_TAIL]
         self.tail = (self.tail + chunk[-_TAIL:])[-_TAIL:]
         return chunk
 

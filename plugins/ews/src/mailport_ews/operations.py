@@ -278,6 +278,7 @@ class Operations:
         explained = explain_error(error, self._account)
         if explained is not error:
             explained.__cause__ = error
+            explained.request_id = self._exchange.request_id
         return explained
 
     @contextmanager

@@ -23,8 +23,8 @@ __all__ = ["EwsSender"]
 DRAIN = 10.0
 """Seconds that closing waits for the answer to what was handed over."""
 
-_AMBIGUOUS = frozenset({"500", "502", "504"})
-"""Statuses without a SOAP answer that a server or a gateway may give after it has sent the messages."""
+_AMBIGUOUS = frozenset({"500", "502", "504", "ErrorTimeoutExpired"})
+"""What a server or a gateway may say after it has sent the messages."""
 
 
 class EwsSender(Sender):
@@ -121,9 +121,14 @@ class EwsSender(Sender):
 
 def _settled(error: MailportError, request: Body) -> MailportError:
     """Return what a broken exchange means: once the request was written, nobody knows unless the server said so."""
-    answered = error.provider_code is not None and error.provider_code not in _AMBIGUOUS
-    if not request.finished or answered:
-        return error
+    return error if not request.finished or _is_definite(error) else _uncertain(error)
+
+
+def _is_definite(error: MailportError) -> bool:
+    return error.provider_code is not None and error.provider_code not in _AMBIGUOUS
+
+
+def _uncertain(error: MailportError) -> Uncertain:
     silent = isinstance(error, TimedOut)
     return Uncertain(
         f"The server took the message and {'stayed silent' if silent else 'gave no answer that tells what became of it'}.",
@@ -150,7 +155,7 @@ def _rendered(message: Message, stack: ExitStack) -> Mime | MailportError:
 def _outcome(message: Message, failure: MailportError | None) -> Outcome:
     if failure is None:
         return receipt(message, Status.ACCEPTED, "The server took the message.")
-    copied = _copied(failure)
+    copied = _copied(failure) if _is_definite(failure) or isinstance(failure, Uncertain) else _uncertain(failure)
     if isinstance(copied, Refused):
         copied.receipt = receipt(message, Status.REFUSED, copied.message)
     return copied

@@ -19,7 +19,6 @@ from mailport.errors import (
     MailportError,
     NotFound,
     PermissionDenied,
-    Refused,
     Throttled,
     TimedOut,
     TransportError,
@@ -28,7 +27,7 @@ from mailport.errors import (
 from mailport_ews.codes import KNOWN
 from mailport_ews.hosted import blocked_remedy, is_hosted
 
-__all__ = ["explain_error", "explain_status", "malformed", "raise_broken", "seconds"]
+__all__ = ["explain_error", "explain_status", "is_gone", "malformed", "raise_broken", "request_id", "seconds"]
 
 _LONGEST = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -84,7 +83,7 @@ def explain_status(status: int, headers: Mapping[str, str], account: Account) ->
     """Return an HTTP status other than 200, without a SOAP answer, as an error."""
     facts: dict[str, Any] = {
         "provider_code": str(status),
-        "request_id": next((headers[name][:80] for name in _REQUEST_IDS if headers.get(name)), None),
+        "request_id": request_id(headers),
     }
     if status == 401:
         return _refused_sign_in(account, facts)
@@ -98,6 +97,11 @@ def explain_status(status: int, headers: Mapping[str, str], account: Account) ->
     if status >= 500:
         return Unreachable(f"The server failed (HTTP {status}).", code="greeting.unavailable", remedy=_NOT_TAKEN, **facts)
     return _wrong_address(status, facts)
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return what a server calls a request in its logs."""
+    return next((headers[name][:80] for name in _REQUEST_IDS if headers.get(name)), None)
 
 
 def _refused_sign_in(account: Account, facts: dict[str, Any]) -> MailportError:
@@ -228,8 +232,3 @@ def _host(account: Account) -> str:
 def is_gone(error: MailportError | None) -> bool:
     """Whether an error says that a message is not there any more."""
     return isinstance(error, NotFound) and error.code == "read.message"
-
-
-def refuses_request(error: MailportError) -> bool:
-    """Whether the server refused a request as a whole for good: one message in it may be the reason."""
-    return isinstance(error, Refused)
