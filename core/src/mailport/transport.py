@@ -248,6 +248,8 @@ class Receiver(Session, ABC):
     async def acknowledge(self, deliveries: Sequence[Delivery], action: Action) -> Sequence[Acknowledgement]:
         """Apply ``action`` to the deliveries, one answer each in the same order. Doing it twice is harmless.
 
+        Only their keys count: after a crash a host acknowledges what it stored in a session that listed nothing.
+
         Raises ``UnsupportedFeature`` before anything is done where the protocol lacks the action.
         """
 
