@@ -141,6 +141,7 @@ class RecognitionRules:
     domains. Senders are addresses or domains. ``truncate_at`` are the texts at which a stored body ends. The keyword tables
     map the first word of a reply to a status; ``object_words`` map a word in the subject to a record type.
     ``conversation_secrets`` and ``conversation_prefixes`` hold the present and every former one, the present first.
+    ``strict_compatibility`` asks for the lossy readings of the reference product.
     """
 
     own_addresses: tuple[str, ...] = ()
@@ -157,3 +158,4 @@ class RecognitionRules:
     conversation_prefixes: tuple[str, ...] = ("Ref:",)
     field_separator: str = "::"
     record_marker: str = "----"
+    strict_compatibility: bool = False
