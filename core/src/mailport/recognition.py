@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from mailport.errors import UnsupportedFeature
 from mailport.message import Message
 from mailport.policies import Recogniser
 from mailport.rules import RecognitionRules
@@ -23,6 +24,9 @@ def recognise(message: Message, rules: RecognitionRules, recognisers: Sequence[R
     for recogniser in recognisers:
         try:
             found = recogniser.recognise(message, rules)
+        except UnsupportedFeature as error:  # an extra is not installed: a choice of the host, not a bug
+            _log.debug("recogniser %s is off: %s %s", recogniser.name, error, error.remedy)
+            continue
         except Exception:
             _log.exception("recogniser %s failed on %s", recogniser.name, message.message_id)
             continue

@@ -11,7 +11,19 @@ from mailport.hookspecs import hookimpl
 if TYPE_CHECKING:
     from mailport.policies import Policy, Recogniser
 
-_OURS = {"block": "Block", "override": "Override"}
+_OURS = {
+    "block": "Block",
+    "override": "Override",
+    "automatic": "AutomaticRecogniser",
+    "bounce": "BounceRecogniser",
+    "complaints": "ComplaintRecogniser",
+    "keywords": "KeywordRecogniser",
+    "reply": "ReplyRecogniser",
+    "senders": "SenderRecogniser",
+    "subjects": "SubjectRecogniser",
+    "templates": "TemplateRecogniser",
+    "truncate": "TruncateRecogniser",
+}
 
 
 @hookimpl
