@@ -1,5 +1,6 @@
 """A server that hangs up, stays silent or talks nonsense, at every state of the protocol."""
 
+import asyncio
 import ssl
 from typing import Any
 
@@ -18,7 +19,7 @@ from mailport.errors import (
 from mailport.receipt import Status
 from mailport_smtp.sender import SmtpSender
 from tests.peers.dialogue import Plan
-from tests.peers.faults import DISCONNECT, RESET, SILENCE, delay
+from tests.peers.faults import DISCONNECT, RESET, SILENCE, delay, reply_then
 from tests.peers.pki import Pki
 from tests.peers.scripted import ScriptedServer
 from tests.peers.scripted_smtp import EXTENSIONS, ScriptedSmtp, cut_data
@@ -162,6 +163,15 @@ async def test_no_secret_reaches_an_error(pki: Pki, repeated: str) -> None:
     shown = f"{error!r} {error} {error.as_dict()} {error.__cause__!r} {SmtpSender!r}"
     assert PASSWORD not in shown
     assert "AGFubk" not in shown  # the beginning of base64 of NUL, "ann"
+
+
+@pytest.mark.parametrize(("verb", "reply"), [("GREETING", "220 Hello"), ("EHLO", "250-Hello\r\n250 PIPELINING")])
+async def test_a_server_that_goes_right_after_its_reply(verb: str, reply: str) -> None:
+    """A connection that ends while it changes hands is noticed at once, and not only when time is up."""
+    with ScriptedSmtp({verb: reply_then(reply)}) as server:
+        async with asyncio.timeout(3):
+            error = await failure_of(account(server.port, send_mail_timeout=5))
+    assert type(error) is Unreachable
 
 
 async def test_a_dead_sender_says_so() -> None:

@@ -112,7 +112,7 @@ class Connection:
     async def greet(self) -> str:
         """Do the TLS handshake where SSL is chosen, and be greeted; return the greeting."""
         greeting = (await self._greeted()).message
-        self._keep_transport()
+        self._keep_transport(Rung.GREETING)
         return greeting
 
     async def _greeted(self) -> aiosmtplib.SMTPResponse:
@@ -149,10 +149,12 @@ class Connection:
                 remedy="Choose SSL with port 465, or have the server offer STARTTLS.",
             )
         await self._asked(self._smtp.starttls(), Rung.TLS)
-        self._keep_transport()
+        self._keep_transport(Rung.TLS)
 
-    def _keep_transport(self) -> None:
+    def _keep_transport(self, rung: Rung) -> None:
         """Remember the connection itself: the library forgets it when it closes, which over TLS waits for the peer."""
+        if self._smtp.transport is None:
+            self._fail(ConnectionResetError(), rung)
         self._transport = cast("asyncio.Transport", self._smtp.transport)
 
     def mechanism(self) -> str:
@@ -239,7 +241,7 @@ class Connection:
     def release(self) -> asyncio.Transport:
         """Return the connection itself, for whoever goes on with it after the sign-in, and leave it alone from now on."""
         transport, self._client, self._transport = self._transport, None, None
-        assert transport is not None  # noqa: S101 - the steps before connected it
+        assert transport is not None  # noqa: S101 - greet kept it
         return transport
 
     async def close(self) -> None:

@@ -82,6 +82,8 @@ class Pipeline(asyncio.Protocol):
         self._watchdog = Watchdog(transport, timeout, self._time_out)
         transport.set_protocol(self)
         self._writer = asyncio.create_task(self._run())
+        if transport.is_closing():  # whoever had it before was told, and we are not told again
+            self.connection_lost(None)
 
     def __repr__(self) -> str:
         return f"<Pipeline queued={len(self._queue)} under_way={len(self._open)} ended={self.ended!r}>"
