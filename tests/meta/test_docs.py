@@ -32,7 +32,8 @@ def blocks(language):
 
 
 # Secrets that must have a form.
-SECRETS = {"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"}
+KEY = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"
+SECRETS = {"private_key": KEY, "client_certificate": f"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n{KEY}"}
 ACCOUNTS = {
     "outgoing": 'protocol = "smtp"\nhost = "127.0.0.1"\nport = {port}\nuse_ssl_tls = "none"\nauthentication = "none"\n',
     "incoming": 'protocol = "maildir"\ndirection = "incoming"\ndirectory = "mail"\n',
