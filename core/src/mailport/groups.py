@@ -12,7 +12,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from mailport.fields import Settings, setting
-from mailport.texts import CertificateWithKey, Certificates, OptionalSecret, ProxyUrl
+from mailport.texts import Certificates, CertificateWithKey, OptionalSecret, ProxyUrl
 
 __all__ = ["ClientProof", "Network"]
 
