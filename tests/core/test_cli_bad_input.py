@@ -91,8 +91,8 @@ def test_a_wrong_server(refused, account, eml, old, new, *, field):  # OUT-10
     ("content", "field", "said"),
     [
         (b"", None, "empty"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", None, "is no header"),
-        (b"just text\n", None, "is no header"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", None, "this is no mail"),
+        (b"just text\n", None, "this is no mail"),
         (b"To: bob@example.org\nSubject: x\n\nx", "from", "no From address"),
         (b"From: \nTo: bob@example.org\n\nx", "from", "no From address"),
         (f"From: {ANN}\nSubject: x\n\nx".encode(), "to", "no recipient"),

@@ -18,6 +18,7 @@ from mailport.errors import (
 from mailport.events import Event, EventKind
 from mailport.message import Message
 from mailport.policies import Policy
+from mailport.reading.sendable import check_sendable
 from mailport.receipt import Receipt, Status
 from mailport.registry import Registry
 from mailport.rules import OutgoingRules
@@ -68,6 +69,8 @@ _POLICY_RULES = frozenset({"block_outgoing_email", "email_address_override", "em
 def _check(message: Message, account: Account) -> None:
     if not isinstance(account.rules, OutgoingRules):
         raise ConfigurationError("This account receives; it cannot send.", code="settings.direction", field="protocol")
+    if message.original is not None:
+        check_sendable(message.original, recipients_elsewhere=message.envelope_to is not None)
     if message.sender is None and message.original is not None:
         raise ConfigurationError(
             "The message has no From address.", code="message.from_missing", field="from", remedy="Add a From header."
