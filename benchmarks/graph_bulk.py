@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -38,7 +40,7 @@ def serve(folder: Path) -> None:
     pki, issuer = make_pki(folder), TokenIssuer(folder / "keys")
     with (
         TokenEndpoint(issuer, pki.server_context()) as tokens,
-        FakeGraph(issuer, pki.server_context()) as fake,
+        FakeGraph(issuer, pki.server_context(), judged=False) as fake,
         Proxy(fake.http.port, latency=LATENCY / 2) as proxy,
     ):
         tokens.clients[CLIENT_ID] = Client(USER, SECRET)
@@ -132,16 +134,18 @@ async def compare(server: Server) -> bool:
     return after <= before * LIMIT and server.peak <= 4
 
 
-def main() -> int:
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Run the server in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", f"from benchmarks.graph_bulk import *; serve(Path({folder!r}))"]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
-        ) as process:
-            good = asyncio.run(compare(Server(process)))
+        root = Path(__file__).parents[1]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+            yield Server(process)
             process.communicate()
-    return 0 if good else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with serving() as server:
+        good = asyncio.run(compare(server))
+    sys.exit(0 if good else 1)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import jwt
 
 from tests.peers.fake_graph_answers import Refusal, answer, error
-from tests.peers.fake_graph_contract import judge_answer, judge_request
+from tests.peers.fake_graph_contract import document, judge_answer, judge_request
 from tests.peers.fake_graph_faults import Fault
 from tests.peers.fake_graph_http import HttpServer, Reply, Request
 from tests.peers.fake_graph_operations import operate
@@ -27,14 +27,16 @@ CONCURRENCY = 4
 class FakeGraph(World):
     """Serves from entering to leaving the block, at `service`; `faults` and the switches work at any time."""
 
-    def __init__(self, issuer: TokenIssuer, context: ssl.SSLContext) -> None:
+    def __init__(self, issuer: TokenIssuer, context: ssl.SSLContext, *, judged: bool = True) -> None:
         super().__init__()
+        if judged:
+            document()  # skips the test where there is no contract
         self.faults: list[Fault] = []
         self.requests: list[Request] = []  # outer ones: the round trips
         self.peak = 0  # of requests in flight, those inside batches included
         self.batch_encoding = "odata"  # or "base64": what a text in a batch must be
         self.revoked: set[str] = set()
-        self.judged = True
+        self.judged = judged
         self.under_way = 0
         self.latency = 0.0
         self.answering = asyncio.Event()

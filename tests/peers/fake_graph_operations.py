@@ -102,7 +102,7 @@ def create_reply(world: World, mailbox: Mailbox, request: Request, _: Query, key
     """`createReply`: the draft goes on with the thread of the original."""
     original = _item(mailbox, key)
     references = tuple(original.header("References").split())
-    draft = {"subject": f"RE: {original.header('Subject')}", "toRecipients": []}
+    draft = {"subject": f"RE: {original.header('Subject')}", "toRecipients": []} | request.json().get("message", {})
     return answer(message(mailbox.add("F-drafts", draft=draft, thread=(original.message_id, references))), 201)
 
 
@@ -110,8 +110,8 @@ def update(world: World, mailbox: Mailbox, request: Request, _: Query, key: str)
     """`PATCH`: a draft's content, or whether a message was read."""
     item, changes = _item(mailbox, key), request.json()
     item.seen = changes.pop("isRead", item.seen)
-    if changes and item.draft is None:
-        raise Refusal(400, "ErrorInvalidPropertySet", "Only drafts can be changed.")
+    if changes and (item.draft is None or "internetMessageHeaders" in changes):
+        raise Refusal(400, "ErrorInvalidPropertySet", "Only drafts can be changed, and not their headers.")
     if item.draft is not None:
         item.draft |= changes
     mailbox.touch(item)

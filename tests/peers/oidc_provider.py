@@ -58,7 +58,7 @@ def serve_oidc_provider(installed: Path, scratch: Path, pki: Pki) -> Iterator[Oi
     given = {"port": provider.port, "pem": str(pki.good), "resource": provider.resource, "clients": _clients(provider, pki)}
     settings = scratch / "provider.json"
     settings.write_text(json.dumps(given))
-    command = [need("node", "nodejs"), installed / "server.mjs", settings]
+    command: list[str | Path] = [need("node", "nodejs"), installed / "server.mjs", settings]
     with foreground(command, ports=[provider.port], log=scratch / "provider.log"):
         yield provider
 

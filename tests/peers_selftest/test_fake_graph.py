@@ -8,12 +8,18 @@ from typing import Any
 import pytest
 
 from tests.peers.fake_graph import FakeGraph
-from tests.peers.fake_graph_contract import judge_answer, judge_request
+from tests.peers.fake_graph_contract import document, judge_answer, judge_request
 from tests.peers.pki import Pki
 from tests.peers.tokens import TokenIssuer
 
 USER = "/users/agent@example.test"
+pytestmark = pytest.mark.usefixtures("contract")
 JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture
+def contract() -> None:
+    document()
 
 
 @pytest.fixture

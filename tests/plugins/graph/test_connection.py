@@ -146,6 +146,18 @@ async def test_a_cancelled_wait_leaves_the_gate_whole() -> None:
     assert gate.idle
 
 
+async def test_a_cancelled_turn_may_be_passed_over() -> None:
+    """A wait that was cancelled and passed over in the same moment ends as cancelled, and nothing else."""
+    gate, clock = Gate(), asyncio.get_running_loop().time
+    async with gate.place(clock, CAPACITY):
+        waiting = asyncio.create_task(gate._enter(1))
+        await asyncio.sleep(0)
+        waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    assert gate.idle
+
+
 async def test_a_closed_gate_lets_nobody_in_later_either() -> None:
     """Those who waited when the mailbox asked for a pause are told so as well."""
     gate, now = Gate(), 0.0

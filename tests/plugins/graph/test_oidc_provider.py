@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def provider(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[OidcProvider]:
     """The provider, installed by npm into pytest's cache."""
-    installed = install_oidc_provider(pytestconfig.cache.mkdir("oidc-provider"))  # type: ignore[union-attr]
+    installed = install_oidc_provider(pytestconfig.cache.mkdir("oidc-provider"))
     with serve_oidc_provider(installed, tmp_path_factory.mktemp("oidc"), pki) as served:
         yield served
 

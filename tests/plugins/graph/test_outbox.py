@@ -10,6 +10,7 @@ from mailport.errors import MailportError, PermissionDenied, Refused, Throttled,
 from mailport.host import Mailport
 from mailport.message import Message
 from mailport.receipt import Receipt
+from mailport.transport import Sender
 from tests.peers.fake_graph_faults import MALFORMED, Fault, cut, lose, refused, throttled
 from tests.plugins.graph.tenant import Tenant
 
@@ -149,3 +150,15 @@ async def test_a_cut_batch_is_unsent_or_uncertain(tenant: Tenant) -> None:
     outcomes = await send_all(tenant, mails(tenant, 4))
     assert all(isinstance(outcome, Uncertain) for outcome in outcomes)
     assert tenant.fake.delivered == []
+
+
+async def test_no_message_is_left_behind(tenant: Tenant) -> None:
+    """A message that comes in the moment in which the last one was answered is sent as well."""
+
+    async def chain(sender: Sender, n: int) -> None:
+        for message in mails(tenant, 12 + n):
+            assert (await sender.send(message)).accepted
+
+    async with tenant.sender() as sender:
+        await asyncio.wait_for(asyncio.gather(*(chain(sender, n) for n in range(6))), 30)
+    assert len(tenant.fake.delivered) == sum(12 + n for n in range(6))

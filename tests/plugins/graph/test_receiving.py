@@ -211,6 +211,24 @@ async def test_each_message_has_its_own_outcome(tenant: Tenant) -> None:
     assert answers[2].error.code == "read.conflict"
 
 
+async def test_what_was_done_before_a_failure_is_told(tenant: Tenant) -> None:
+    """When a later batch fails, the messages of the earlier ones are told as done, the others with the error."""
+    fill(tenant, 45)
+    deliveries = await listed(tenant)
+    batches = 0
+
+    async def third_fails(work: Step) -> Reply:
+        nonlocal batches
+        batches += 1
+        return await work() if batches < 3 else Reply(500)
+
+    tenant.fake.faults.append(Fault(third_fails, "/$batch", times=3))
+    async with tenant.receiver() as receiver:
+        answers = await receiver.acknowledge(deliveries, READ)
+    assert [answer.done for answer in answers] == [True] * 40 + [False] * 5
+    assert all(isinstance(answer.error, Unreachable) for answer in answers[40:])
+
+
 # Bytes
 
 

@@ -169,9 +169,11 @@ async def test_a_big_reply_goes_on_with_the_thread(tenant: Tenant) -> None:
     parent = incoming("Question")
     tenant.mailbox.add("F-inbox", raw=parent)
     parent_id = Message.read(parent).message_id
-    message = tenant.mail(in_reply_to=parent_id, references=(parent_id,), attachments=[file(4 * MB)], subject="Re: Question")
+    thread: dict[str, Any] = {"in_reply_to": parent_id, "references": (parent_id,), "headers": (("X-Ticket", "INC7"),)}
+    message = tenant.mail(**thread, attachments=[file(4 * MB)], subject="Re: Question")
     receipt = await send(tenant, message)
     sent = only(tenant)
+    assert sent.header("X-Ticket") == "INC7"
     assert (sent.in_reply_to, sent.references, sent.subject) == (parent_id, (parent_id,), "Re: Question")
     assert (sent.to, sent.attachments, sent.message_id) == (message.to, message.attachments, message.message_id)
     assert receipt.notes == ()

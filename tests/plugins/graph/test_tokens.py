@@ -150,6 +150,15 @@ async def test_a_silent_token_server_is_a_timeout(tenant: Tenant) -> None:
         await tenant.sender(send_mail_timeout=1).open()
 
 
+async def test_a_dripping_token_server_is_cut_off(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that keeps a request alive without end is cut off: the thread is free again."""
+    monkeypatch.setattr("mailport_graph.token._PATIENCE", 0.2)
+    tenant.tokens.faults.append(slow(0.6))
+    with pytest.raises(TimeoutError) as caught:
+        await tenant.sender(send_mail_timeout=2).open()
+    assert getattr(caught.value, "code", "") == "authentication.connect_timeout"
+
+
 def test_the_roles_of_a_token_are_read() -> None:
     """The application permissions of a token are told; what is no token tells nothing."""
     assert roles("x.eyJyb2xlcyI6IFsiTWFpbC5TZW5kIl19.y") == frozenset({"Mail.Send"})

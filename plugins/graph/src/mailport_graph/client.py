@@ -302,7 +302,8 @@ def _inner_answers(answer: Answer) -> dict[str, Answer]:
     responses = answer.json().get("responses")
     if not isinstance(responses, list):
         raise malformed()
-    return {str(one.get("id")): _inner_answer(one) for one in responses if isinstance(one, dict)}
+    complete = [one for one in responses if isinstance(one, dict) and isinstance(one.get("status"), int)]
+    return {str(one.get("id")): _inner_answer(one) for one in complete}
 
 
 def _inner_answer(one: Mapping[str, Any]) -> Answer:
@@ -310,5 +311,4 @@ def _inner_answer(one: Mapping[str, Any]) -> Answer:
     content = body.encode("utf-8", "replace") if isinstance(body, str) else json.dumps(body or {}).encode()
     headers = one.get("headers")
     named = {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
-    status = one.get("status")
-    return Answer(status if isinstance(status, int) else 0, named, content)
+    return Answer(one["status"], named, content)

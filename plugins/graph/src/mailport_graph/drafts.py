@@ -15,7 +15,7 @@ from mailport.errors import MailportError, Uncertain, Unreachable
 from mailport.message import Message
 from mailport_graph.client import Call, GraphClient
 from mailport_graph.translate import malformed, refusal, uncertain
-from mailport_graph.wire import Envelope, attachment, draft, quoted, upload_item
+from mailport_graph.wire import Envelope, attachment, draft, items_of, quoted, upload_item
 
 __all__ = ["find_original", "send_draft"]
 
@@ -32,15 +32,10 @@ async def find_original(client: GraphClient, message: Message) -> str | None:
     for message_id in dict.fromkeys(ids):
         query = f"$filter={quote(f'internetMessageId eq {quoted(message_id)}')}&$select=id,isDraft&$top=5"
         answer = await client.call(Call(method="GET", path=f"{client.mailbox}/messages?{query}"))
-        for item in _items(answer.json()):
-            if not item.get("isDraft") and isinstance(item.get("id"), str):
+        for item in items_of(answer.json()):
+            if not item.get("isDraft"):
                 return str(item["id"])
     return None
-
-
-def _items(page: dict[str, Any]) -> list[dict[str, Any]]:
-    items = page.get("value")
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 async def send_draft(client: GraphClient, message: Message, to: Envelope, *, original: str | None) -> str:
@@ -65,7 +60,9 @@ async def _create(client: GraphClient, message: Message, to: Envelope, original:
     content = draft(message, to)
     if original is None:
         return await _created(client, Call(method="POST", path=f"{client.mailbox}/messages", body=content))
-    reply = Call(method="POST", path=f"{client.mailbox}/messages/{quote(original, safe='')}/createReply", body={})
+    headers = content.pop("internetMessageHeaders", None)  # these can be given at creation only
+    body = {"message": {"internetMessageHeaders": headers}} if headers else {}
+    reply = Call(method="POST", path=f"{client.mailbox}/messages/{quote(original, safe='')}/createReply", body=body)
     path = await _created(client, reply)
     try:
         await client.call(Call(method="PATCH", path=path, body=content))

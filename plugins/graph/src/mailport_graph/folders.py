@@ -7,7 +7,7 @@ from urllib.parse import quote
 from mailport.errors import NotFound
 from mailport_graph.client import Call, GraphClient
 from mailport_graph.translate import malformed
-from mailport_graph.wire import quoted
+from mailport_graph.wire import items_of, quoted
 
 __all__ = ["folder_id"]
 
@@ -40,8 +40,8 @@ async def _well_known(client: GraphClient, name: str) -> str | None:
 
 async def _named(client: GraphClient, place: str, name: str) -> str | None:
     query = f"$filter={quote(f'displayName eq {quoted(name)}')}&$select=id,displayName"
-    found = (await client.call(Call(method="GET", path=f"{place}?{query}"))).json().get("value")
-    return _id(found[0]) if isinstance(found, list) and found else None
+    found = items_of((await client.call(Call(method="GET", path=f"{place}?{query}"))).json())
+    return _id(found[0]) if found else None
 
 
 async def _created(client: GraphClient, place: str, name: str, *, create: bool) -> str:

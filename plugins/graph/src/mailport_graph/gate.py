@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from weakref import WeakKeyDictionary
 
 from mailport.errors import Throttled
@@ -76,7 +76,8 @@ class Gate:
             if turn.done() and not turn.cancelled():
                 self._free += weight  # the turn came in the same moment
             else:
-                self._queue.remove((weight, turn))
+                with suppress(ValueError):  # it may have been passed over already
+                    self._queue.remove((weight, turn))
             self._admit()
             raise
 

@@ -5,8 +5,10 @@ msal's own client follows ``REQUESTS_CA_BUNDLE`` and resolves names by itself; t
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
@@ -48,6 +50,14 @@ class LoginClient:
         self._settings = settings
         self._services = services
         self._timeout = timeout
+        self._connection: _Connection | None = None
+
+    def abort(self) -> None:
+        """Break the request that is under way, from another thread."""
+        connection = self._connection
+        if connection is not None and connection.sock is not None:
+            with suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     def get(self, url: str, params: Mapping[str, str] | None = None, headers: Any = None, **_: object) -> Answer:
         """Fetch what the token server publishes about itself."""
@@ -67,7 +77,7 @@ class LoginClient:
     def _exchange(self, method: str, url: str, body: str | bytes | None, headers: dict[str, str]) -> Answer:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        connection = _Connection(host, parts.port or 443, self._settings, self._services, self._timeout)
+        connection = self._connection = _Connection(host, parts.port or 443, self._settings, self._services, self._timeout)
         try:
             target = parts.path + (f"?{parts.query}" if parts.query else "")
             connection.request(method, target, body, headers)

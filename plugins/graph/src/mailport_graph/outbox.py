@@ -82,9 +82,14 @@ class Outbox:
 
     def _start_worker(self) -> None:
         if len(self._workers) < CAPACITY:
-            worker = asyncio.ensure_future(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            self._workers.add(asyncio.ensure_future(self._run()))
+
+    async def _run(self) -> None:
+        """Work until nothing waits; leave in that very moment, so that the next letter starts a worker of its own."""
+        try:
+            await self._work()
+        finally:
+            self._workers.discard(asyncio.current_task())
 
     async def _work(self) -> None:
         while self._waiting:

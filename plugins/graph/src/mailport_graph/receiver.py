@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from mailport.account import Account
 from mailport.address import CONTROL
-from mailport.errors import ConfigurationError, NotFound, Refused
+from mailport.errors import ConfigurationError, MailportError, NotFound, Refused
 from mailport.services import Services
 from mailport.transport import Acknowledgement, Action, ActionKind, Cursor, Deliveries, Delivery, Receiver
 from mailport_graph.client import BATCH, Call, GraphClient
@@ -20,7 +20,7 @@ from mailport_graph.downloads import Downloads
 from mailport_graph.fields import GraphIncoming
 from mailport_graph.folders import folder_id
 from mailport_graph.translate import Answer, malformed, refusal
-from mailport_graph.wire import local_link, pieces, received_at
+from mailport_graph.wire import items_of, local_link, pieces, received_at
 
 __all__ = ["GraphReceiver"]
 
@@ -66,8 +66,19 @@ class GraphReceiver(Receiver):
         if action.kind is ActionKind.LEAVE or not deliveries:
             return [Acknowledgement(key=delivery.key, done=True) for delivery in deliveries]
         target = await folder_id(self._client, action.folder or "", create=True) if action.kind is ActionKind.MOVE else ""
-        keys = [delivery.key for delivery in deliveries]
-        return [done for some in pieces(keys, BATCH) for done in await self._settle(some, action.kind, target)]
+        return await self._settle_all([delivery.key for delivery in deliveries], action.kind, target)
+
+    async def _settle_all(self, keys: Sequence[str], kind: ActionKind, target: str) -> list[Acknowledgement]:
+        """Settle batch by batch; a failure leaves the rest undone, and what was done before it is told."""
+        done: list[Acknowledgement] = []
+        for some in pieces(keys, BATCH):
+            try:
+                done += await self._settle(some, kind, target)
+            except MailportError as error:
+                if not done:
+                    raise
+                return [*done, *(Acknowledgement(key=key, done=False, error=error) for key in keys[len(done) :])]
+        return done
 
     async def _settle(self, keys: Sequence[str], kind: ActionKind, target: str) -> list[Acknowledgement]:
         calls = [self._change(f"{self._client.mailbox}/messages/{quote(key, safe='')}", kind, target) for key in keys]
@@ -85,10 +96,9 @@ class GraphReceiver(Receiver):
         if answer is None:
             return Acknowledgement(key=key, done=False, error=malformed())
         if 200 <= answer.status < 300:
-            moved = answer.json().get("id") if answer.body else None
-            return Acknowledgement(key=key, done=True, new_key=moved if isinstance(moved, str) else None)
+            return Acknowledgement(key=key, done=True, new_key=_id(answer))
         error = refusal(answer, self._client.account)
-        if isinstance(error, NotFound):
+        if error.code == "read.message":
             return Acknowledgement(key=key, done=True)
         return Acknowledgement(key=key, done=False, error=error)
 
@@ -158,9 +168,7 @@ class DeltaDeliveries(Deliveries):
                 yield self._delivery(item)
             if self._left is not None:
                 self._left -= min(self._left, len(fresh))
-                if self._left == 0 and fresh:
-                    break
-            if self._turn(page):
+            if self._left == 0 or self._turn(page):
                 break
         self.cursor = self._place.cursor
 
@@ -194,8 +202,12 @@ class DeltaDeliveries(Deliveries):
         )
 
 
+def _id(answer: Answer) -> str | None:
+    with suppress(MailportError):
+        found = answer.json().get("id")
+        return found if isinstance(found, str) else None
+    return None
+
+
 def _messages(page: Mapping[str, Any]) -> list[dict[str, Any]]:
-    items = page.get("value")
-    if not isinstance(items, list):
-        raise malformed()
-    return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str) and "@removed" not in item]
+    return [item for item in items_of(page) if "@removed" not in item]

@@ -17,7 +17,7 @@ from mailport_graph.drafts import find_original, send_draft
 from mailport_graph.fields import GraphOutgoing
 from mailport_graph.outbox import Outbox
 from mailport_graph.paths import Path, Plan, choose
-from mailport_graph.wire import Envelope, attachment, base64_text, draft, envelope, mime, quoted
+from mailport_graph.wire import Envelope, attachment, base64_text, draft, envelope, items_of, mime, quoted
 
 __all__ = ["GraphSender"]
 
@@ -78,7 +78,7 @@ class GraphSender(Sender):
             answer = await self._client.call(Call(method="GET", path=f"{self._client.mailbox}/messages?{query}"))
         except PermissionDenied:
             return None
-        found = answer.json().get("value") or []
+        found = items_of(answer.json())
         if any(not item.get("isDraft") for item in found):
             return True
         return None if found else False  # a draft may be on its way out

@@ -15,16 +15,17 @@ from functools import lru_cache, partial
 from typing import Any
 
 from mailport.account import Account
-from mailport.errors import ConfigurationError, MailportError, Unreachable
+from mailport.errors import ConfigurationError, MailportError, TimedOut, Unreachable
 from mailport.services import Services
 from mailport.tokens import Token
 from mailport_graph.fields import GraphSettings
 from mailport_graph.login import LoginClient
-from mailport_graph.translate import login_refused, unknown_tenant
+from mailport_graph.translate import at_login, login_refused, unknown_tenant
 
 __all__ = ["Tokens", "roles"]
 
 _THREADS = 8
+_PATIENCE = 3  # a token takes two requests, each with the account's timeout between two bytes
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -48,13 +49,24 @@ class Tokens:
         return await self._services.tokens.get(self._credential, partial(self._fetch, claims))
 
     async def _fetch(self, claims: str | None = None) -> Token:
-        work = asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), self._ask, claims)
-        answer = await work
+        answer = await self._in_thread(LoginClient(self._settings, self._services, self._account.timeout), claims)
         if "access_token" not in answer:
             raise login_refused(answer, self._account)
         return Token(answer["access_token"], float(answer.get("expires_in", 3600)))
 
-    def _ask(self, claims: str | None) -> dict[str, Any]:
+    async def _in_thread(self, client: LoginClient, claims: str | None) -> dict[str, Any]:
+        """Ask in a thread. A server that drips its answer never lets a socket time out: the whole has a limit as well."""
+        limit = asyncio.timeout(_PATIENCE * self._account.timeout)
+        try:
+            async with limit:
+                return await asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), self._ask, client, claims)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            client.abort()
+            raise at_login(TimedOut("The token server took too long.", code="connect.timeout", field="host")) from error
+
+    def _ask(self, client: LoginClient, claims: str | None) -> dict[str, Any]:
         """Ask msal, in a thread: it takes half a second to import, and even its constructor talks to the server.
 
         The application is made anew for each token, about once an hour: msal's own cache would give a refused token again.
@@ -66,7 +78,7 @@ class Tokens:
                 self._settings.client_id,
                 authority=f"{self._settings.authority}/{self._settings.client_tenant_id}",
                 client_credential=_proof(self._settings),
-                http_client=LoginClient(self._settings, self._services, self._account.timeout),
+                http_client=client,
                 instance_discovery=False,  # the cloud is known: asking Microsoft's global one would leave it
             )
             answer = application.acquire_token_for_client([f"{self._settings.graph}/.default"], claims_challenge=claims)

@@ -25,6 +25,7 @@ __all__ = [
     "carried_headers",
     "draft",
     "envelope",
+    "items_of",
     "local_link",
     "mime",
     "mime_of",
@@ -191,6 +192,14 @@ def received_at(item: Mapping[str, Any]) -> datetime | None:
     except ValueError:
         return None
     return read if read.tzinfo else None
+
+
+def items_of(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the resources of a collection that have an id. Raises ``Unreachable`` where it is no collection."""
+    found = page.get("value")
+    if not isinstance(found, list):
+        raise malformed()
+    return [item for item in found if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
 def pieces(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
