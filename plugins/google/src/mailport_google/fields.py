@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SecretStr, ValidationInfo
 
 from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Secret, Settings, setting
-from mailport_google.texts import certificates, https_url, label_name, optional_address, proxy_address, secret_key
+from mailport.groups import Network
+from mailport.texts import HttpsUrl, OneLine, OptionalAddress, wrong
+from mailport_google.private_key import normalised
 
 __all__ = ["PROTOCOL", "GoogleIncoming", "GoogleOutgoing", "GoogleSettings"]
 
 GMAIL = "https://www.googleapis.com/auth/gmail"
+
+
+def _pem(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    """Accept a private key in any of its forms; keep it as PEM."""
+    try:
+        return SecretStr(normalised(value.get_secret_value(), str(info.data.get("service_account_address", ""))))
+    except ValueError as error:
+        raise wrong(str(error)) from None  # the cause might show the key
 
 
 class ServiceAccount(Settings):
@@ -30,7 +40,7 @@ class ServiceAccount(Settings):
         placeholder="mail@project.iam.gserviceaccount.com",
         binds=True,
     )
-    private_key: Annotated[Secret, AfterValidator(secret_key)] = setting(
+    private_key: Annotated[Secret, AfterValidator(_pem)] = setting(
         label="Private Key", help="The key in PEM form, or the whole JSON key file."
     )
     user_name: MailAddress = setting(
@@ -67,31 +77,16 @@ class Limits(Settings):
     )
 
 
-class Reach(Settings):
-    """Where the account connects, how careful it is, and through what it goes."""
+class Endpoints(Settings):
+    """Where the account connects."""
 
-    minimum_tls_version: Literal["1.2", "1.3"] = setting(
-        "1.2", label="Minimum TLS Version", choices={"1.2": "TLS 1.2", "1.3": "TLS 1.3"}, binds=True, advanced=True
-    )
-    ca_certificates: Annotated[str, AfterValidator(certificates)] = setting(
-        "",
-        label="CA Certificates",
-        help="Authorities to trust, in PEM form, instead of those of the system.",
-        binds=True,
-        advanced=True,
-    )
-    proxy_url: Annotated[str, AfterValidator(proxy_address)] = setting(
-        "", label="Proxy URL", placeholder="socks5://proxy:1080", binds=True, advanced=True, operator_only=True
-    )
-    token_url: Annotated[str, AfterValidator(https_url)] = setting(
+    token_url: HttpsUrl = setting(
         "https://oauth2.googleapis.com/token", label="Token URL", binds=True, advanced=True, operator_only=True
     )
-    api_url: Annotated[str, AfterValidator(https_url)] = setting(
-        "https://gmail.googleapis.com/", label="API URL", binds=True, advanced=True, operator_only=True
-    )
+    api_url: HttpsUrl = setting("https://gmail.googleapis.com/", label="API URL", binds=True, advanced=True, operator_only=True)
 
 
-class GoogleSettings(Reach, Limits, ServiceAccount):
+class GoogleSettings(Endpoints, Network, Limits, ServiceAccount):
     """What both directions have."""
 
     @property
@@ -103,7 +98,7 @@ class GoogleSettings(Reach, Limits, ServiceAccount):
 class SentMail(Settings):
     """What only a sender has."""
 
-    from_address: Annotated[str, AfterValidator(optional_address)] = setting(
+    from_address: OptionalAddress = setting(
         "",
         label="From Address",
         help="Sends as this address instead of User Name. The user needs it as a verified “Send mail as” address.",
@@ -131,7 +126,7 @@ class GoogleOutgoing(SentMail, GoogleSettings):
 class Folder(Settings):
     """Where in the mailbox to read."""
 
-    folder: Annotated[str, AfterValidator(label_name)] = setting(
+    folder: OneLine = setting(
         "INBOX", label="Folder", help="A Gmail label; nested ones are written Parent/Child.", min_length=1
     )
 

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from mailport.account import Account
-from mailport.errors import AuthenticationFailed, Unreachable
+from mailport.errors import AuthenticationFailed
 from mailport.services import Services
 from mailport.tokens import Token
+from mailport.worker import closed
 from mailport_google.credential import credential
 from mailport_google.fields import GoogleSettings
 from mailport_google.line import Line
@@ -84,7 +85,7 @@ class Gmail:
 
     async def _run(self, work: Callable[[Line], dict[str, Any]]) -> dict[str, Any]:
         if self._lines is None:
-            raise Unreachable("The session is not open.", code="connect.closed")
+            raise closed()
         return await self._lines.run(work)
 
     async def _fetch_token(self) -> Token:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from mailport.errors import Unreachable
+from mailport.worker import closed
 from mailport_google.line import Line
 from mailport_google.way import Way
 
@@ -35,7 +35,7 @@ class Lines:
         await self._room.acquire()
         if self._is_closed:
             self._room.release()
-            raise Unreachable("The session is closed.", code="connect.closed")
+            raise closed()
         line = self._idle.pop() if self._idle else Line(self._way)
         done = asyncio.get_running_loop().run_in_executor(self._threads, work, line)
         self._busy[done] = line
