@@ -8,6 +8,7 @@ import socket
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from mailport import tls
@@ -15,11 +16,11 @@ from mailport.account import Account
 from mailport.errors import AuthenticationFailed, ConfigurationError, MailportError
 from mailport.services import Services
 from mailport.transport import Rung
+from mailport.worker import Worker
 from mailport_smtp.oauth import access_token, forget_token
 from mailport_smtp.receive_translate import explain, is_fatal
 from mailport_smtp.said import clean
 from mailport_smtp.signin import Credentials
-from mailport_smtp.worker import Worker
 
 __all__ = ["Link"]
 
@@ -55,7 +56,8 @@ class Link(ABC):
         self.farewell = _FAREWELL
         self.connection: socket.socket | None = None
         self._signed_in = False
-        self._worker = Worker(account.protocol)
+        self._handle: socket.socket | None = None
+        self._worker = Worker(account.protocol, self._cut)
 
     @property
     def alive(self) -> bool:
@@ -84,13 +86,14 @@ class Link(ABC):
     async def connect(self) -> str:
         """Connect to an address that the egress policy permits; return it."""
         if self._worker.broken:  # a session that was closed is opened again
-            self._worker = Worker(self.account.protocol)
+            self._worker = Worker(self.account.protocol, self._cut)
         where, timeout = self.settings, self.account.timeout
         connection = await self.services.egress.connect(
             where.host, where.port, timeout=timeout, proxy_url=where.proxy_url or None
         )
         connection.settimeout(timeout)
-        self._worker.adopt(connection)
+        # A second handle, because TLS moves the first one into an object that is out of reach while the handshake lasts.
+        self._handle = connection.dup()
         self.connection = connection
         return f"{where.host}:{where.port} answers."
 
@@ -131,6 +134,13 @@ class Link(ABC):
             if is_fatal(error):
                 self._worker.abort()
             raise explain(error, account=self.account, rung=rung) from error
+
+    def _cut(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with suppress(OSError):  # the peer was faster
+                handle.shutdown(socket.SHUT_RDWR)
+            handle.close()
 
     def greeting(self, line: bytes) -> str:
         """Return what a server says of itself."""
