@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from pathlib import Path
 
 from mailport.address import Address
@@ -75,12 +74,16 @@ class Headers:
     """The headers of a received message, by name without regard to case; ``items`` are the decoded ones in order."""
 
     def __init__(self, original: Original) -> None:
-        self._raw = tuple(fields(split_headers(original)[0]))
-        self.items = tuple((name, decode_text(value)) for name, value in self._raw)
+        raw = tuple(fields(split_headers(original)[0]))
+        self.items = tuple((name, decode_text(value)) for name, value in raw)
+        self._raw: dict[str, list[str]] = {}
+        for name, value in raw:
+            self._raw.setdefault(name.lower(), []).append(value)
 
     def get(self, name: str) -> str:
         """Return the first value of ``name`` (in lower case), or an empty string."""
-        return self._first.get(name, "")
+        values = self._raw.get(name)
+        return decode_text(values[0]) if values else ""
 
     def addresses(self, name: str) -> tuple[Address, ...]:
         """Return the readable addresses of every header ``name``; what is no address is left out."""
@@ -88,9 +91,8 @@ class Headers:
 
     def mailboxes(self, name: str) -> Iterator[Address | ConfigurationError]:
         """Yield every entry of every header ``name``, what is no address as the error that says why."""
-        for other, value in self._raw:
-            if other.lower() == name:
-                yield from mailboxes(value)
+        for value in self._raw.get(name, ()):
+            yield from mailboxes(value)
 
     def ids(self, name: str) -> tuple[str, ...]:
         """Return the message ids in header ``name``, with angle brackets."""
@@ -104,7 +106,3 @@ class Headers:
             date = parsedate_to_datetime(self.get("date")[:_DATE_LENGTH])
             return date if date.tzinfo else date.replace(tzinfo=UTC)
         return None
-
-    @cached_property
-    def _first(self) -> dict[str, str]:
-        return {name.lower(): value for name, value in reversed(self.items)}

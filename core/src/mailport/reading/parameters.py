@@ -28,6 +28,8 @@ def split_parameters(raw: str) -> tuple[str, dict[str, str]]:
 
 def text_parameter(parameters: Mapping[str, str], name: str) -> str:
     """Return a parameter as text: in sections and with a charset (RFC 2231), or with encoded words (illegal, but usual)."""
+    if not parameters:
+        return ""
     if f"{name}*" in parameters:
         return _extended([(parameters[f"{name}*"], True)])
     if f"{name}*0" in parameters or f"{name}*0*" in parameters:

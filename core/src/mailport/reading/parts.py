@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from mailport.reading.headers import fields, head_end
 from mailport.reading.parameters import split_parameters, text_parameter
@@ -29,57 +28,23 @@ _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+", re.ASCII)
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Part:
-    """One part without parts of its own: ``data[body:stop]`` is its content as it was sent."""
+    """One part without parts of its own: ``data[body:stop]`` is its content as it was sent.
+
+    ``fields`` are the raw ``Content-*`` fields by name in lower case; ``content_type`` is ``type/subtype`` in lower case;
+    ``charset``, ``disposition``, ``filename`` and ``boundary`` are empty where they are not stated.
+    """
 
     data: bytes
     fields: Mapping[str, str]
-    """The raw ``Content-*`` fields by name in lower case."""
     body: int
     stop: int
-    usual_type: str = _TEXT
-    """What it is where it does not say (RFC 2046 section 5.1.5)."""
-
-    @cached_property
-    def content_type(self) -> str:
-        """``type/subtype`` in lower case; what is no media type is plain text (RFC 2045 section 5.2), or a file of bytes."""
-        stated = self._type[0]
-        if _MEDIA_TYPE.fullmatch(stated):
-            return stated
-        if not stated:
-            return self.usual_type
-        return "application/octet-stream" if self.filename or self.disposition == "attachment" else _TEXT
-
-    @property
-    def charset(self) -> str:
-        """The declared charset, or an empty string."""
-        return text_parameter(self._type[1], "charset")
-
-    @property
-    def boundary(self) -> bytes:
-        """What separates the parts of a multipart; empty where there is none."""
-        if not self._type[0].startswith("multipart/"):
-            return b""
-        return self._type[1].get("boundary", "").rstrip().encode("utf-8", "surrogateescape")
-
-    @cached_property
-    def disposition(self) -> str:
-        """``inline``, ``attachment``, another word, or an empty string."""
-        return self._disposition[0]
-
-    @cached_property
-    def filename(self) -> str:
-        """The file's name as it was sent, or an empty string."""
-        return text_parameter(self._disposition[1], "filename") or text_parameter(self._type[1], "name")
-
-    @cached_property
-    def _type(self) -> tuple[str, dict[str, str]]:
-        return split_parameters(self.fields.get("content-type", ""))
-
-    @cached_property
-    def _disposition(self) -> tuple[str, dict[str, str]]:
-        return split_parameters(self.fields.get("content-disposition", ""))
+    content_type: str
+    charset: str
+    disposition: str
+    filename: str
+    boundary: bytes
 
 
 def leaves(data: bytes) -> Iterator[Part]:
@@ -90,7 +55,7 @@ def leaves(data: bytes) -> Iterator[Part]:
         part, depth = waiting.pop()
         boundary = part.boundary
         if not boundary:
-            yield part
+            yield _opaque(part, _TEXT) if part.content_type.startswith("multipart/") else part
             continue
         if depth == DEPTH:
             yield _opaque(part)
@@ -107,11 +72,38 @@ def _part(data: bytes, start: int, stop: int, usual_type: str) -> Part:
     found: dict[str, str] = {}
     for name, value in fields(data[start:end], content_only=True):
         found.setdefault(name.lower(), value)
-    return Part(data, found, body, stop, usual_type)
+    return _described(data, found, body, stop, usual_type)
+
+
+def _described(data: bytes, found: Mapping[str, str], body: int, stop: int, usual_type: str) -> Part:
+    content_type, parameters = split_parameters(found.get("content-type", ""))
+    disposition, more = split_parameters(found.get("content-disposition", ""))
+    filename = text_parameter(more, "filename") or text_parameter(parameters, "name")
+    is_multipart = content_type.startswith("multipart/")
+    return Part(
+        data=data,
+        fields=found,
+        body=body,
+        stop=stop,
+        content_type=_media_type(content_type, usual_type, is_file=disposition == "attachment" or bool(filename)),
+        charset=text_parameter(parameters, "charset"),
+        disposition=disposition,
+        filename=filename,
+        boundary=parameters.get("boundary", "").rstrip().encode("utf-8", "surrogateescape") if is_multipart else b"",
+    )
+
+
+def _media_type(stated: str, usual: str, *, is_file: bool) -> str:
+    """Return what is stated; what is no media type is plain text (RFC 2045 section 5.2), or a file of bytes."""
+    if not stated:
+        return usual
+    if _MEDIA_TYPE.fullmatch(stated):
+        return stated
+    return "application/octet-stream" if is_file else _TEXT
 
 
 def _opaque(part: Part, content_type: str = "application/octet-stream") -> Part:
-    return Part(part.data, {}, part.body, part.stop, content_type)
+    return _described(part.data, {}, part.body, part.stop, content_type)
 
 
 def _split(part: Part, boundary: bytes, budget: int) -> tuple[list[tuple[int, int]], int]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from binascii import Error, a2b_qp, a2b_uu
+import re
+from binascii import Error, a2b_base64, a2b_qp, a2b_uu
+from contextlib import suppress
 
-from mailport.reading.words import from_base64
+__all__ = ["decode", "from_base64"]
 
-__all__ = ["decode"]
+_LARGE = 1 << 15
+"""From here on the accelerator of ``mailport[fast]`` is worth its import."""
 
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _UUENCODE = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 
 
@@ -18,6 +22,29 @@ def decode(encoded: bytes, encoding: str) -> bytes:
     if encoding == "quoted-printable":
         return a2b_qp(encoded)
     return _from_uu(encoded) if encoding in _UUENCODE else encoded
+
+
+def from_base64(data: bytes) -> bytes:
+    """Decode base64 of which characters or the padding may be wrong or missing; what is no base64 at all is empty."""
+    with suppress(Error, ImportError):
+        return _fast_base64(data) if len(data) >= _LARGE and _ends_with_padding(data) else a2b_base64(data)
+    with suppress(Error):
+        return a2b_base64(data)
+    kept = _NOT_BASE64.sub(b"", data)
+    kept = kept[: len(kept) - (len(kept) % 4 == 1)]  # a single sextet is no octet
+    return a2b_base64(kept + b"=" * (-len(kept) % 4))
+
+
+def _fast_base64(data: bytes) -> bytes:
+    from pybase64 import b64decode  # noqa: PLC0415 - the extra mailport[fast]; five times faster, with the same result
+
+    return b64decode(data)
+
+
+def _ends_with_padding(data: bytes) -> bool:
+    """Whether nothing but padding follows the first ``=``: what else may follow, the two libraries read differently."""
+    at = data.find(b"=")
+    return at < 0 or not data[at:].translate(None, b"= \t\r\n")
 
 
 def _from_uu(encoded: bytes) -> bytes:

@@ -7,11 +7,13 @@ as a whole where one word is broken.
 from __future__ import annotations
 
 import re
-from binascii import Error, a2b_base64, a2b_qp
+from binascii import Error, a2b_qp
 from collections.abc import Iterator
 from contextlib import suppress
 
-__all__ = ["decode_bytes", "decode_raw", "decode_text", "decode_words", "from_base64", "raw_text"]
+from mailport.reading.transfer import from_base64
+
+__all__ = ["decode_bytes", "decode_raw", "decode_text", "decode_words", "raw_text"]
 
 # Names that senders use for charsets which Python knows under another name, or whose superset they really mean.
 _CHARSET_ALIASES = {
@@ -29,7 +31,6 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "unicode-escape"
 # A charset may carry a language (RFC 2231 section 5).
 _WORD_HEAD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,20})?\?([bq])\?", re.IGNORECASE)
 _OCTETS = re.compile("[\udc80-\udcff]+")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 
 def decode_bytes(data: bytes, charset: str | None) -> str:
@@ -98,15 +99,6 @@ def _word(encoding: str, encoded: str) -> bytes | None:
         data = encoded.encode("ascii")
         return a2b_qp(data, header=True) if encoding == "q" else from_base64(data)
     return None
-
-
-def from_base64(data: bytes) -> bytes:
-    """Decode base64 of which characters or the padding may be wrong or missing; what is no base64 at all is empty."""
-    with suppress(Error):
-        return a2b_base64(data)
-    kept = _NOT_BASE64.sub(b"", data)
-    kept = kept[: len(kept) - (len(kept) % 4 == 1)]  # a single sextet is no octet
-    return a2b_base64(kept + b"=" * (-len(kept) % 4))
 
 
 def _join(pieces: Iterator[_Piece]) -> Iterator[str]:
