@@ -274,3 +274,15 @@ async def test_silence_is_a_timeout(tenant: Tenant) -> None:
         await send(tenant, tenant.mail(), send_mail_timeout=1)
     assert "silent" in str(caught.value)
     assert caught.value.remedy
+
+
+# SEC-01
+async def test_no_log_tells_a_permission(tenant: Tenant, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither token, secret nor upload address, which is a permission of its own, stands in a log, at any level."""
+    caplog.set_level("DEBUG")
+    async with tenant.sender() as sender:
+        await sender.send(tenant.mail(attachments=[file(4 * MB)]))
+        token = await sender._client.tokens.get()  # type: ignore[attr-defined]
+    [upload] = {request.target.partition("authtoken=")[2] for request in tenant.fake.calls("PUT")}
+    for secret in (tenant.secret, token, upload):
+        assert secret not in caplog.text

@@ -33,6 +33,7 @@ _ROOT = "/v1.0"
 _PIECE = 64 * 1024
 _LIMIT = 64 << 20  # bytes of an answer that is read into memory: twenty small messages in base64
 _IMMUTABLE = 'IdType="ImmutableId"'
+_AGENT = {"User-Agent": "mailport-graph", "Accept": "*/*", "Accept-Encoding": "identity"}
 _CLAIMS = re.compile(r'claims="([A-Za-z0-9+/=_-]+)"')
 _DOWNLOAD_SILENCE = 300.0  # Exchange makes the MIME of a big message anew before its first byte
 
@@ -110,7 +111,8 @@ class GraphClient:
         self.tokens = Tokens(account, settings_of(account), services)
         self.mailbox = f"/users/{quote(account.user_name, safe='@')}"
         self._services = services
-        self._http: httpx2.AsyncClient | None = None
+        # The transport alone: a client on top of it would log upload addresses, which are permissions, and keep cookies.
+        self._http: Transport | None = None
 
     def __repr__(self) -> str:
         return f"<GraphClient {self.account.user_name} open={self._http is not None}>"
@@ -124,13 +126,7 @@ class GraphClient:
     async def open(self) -> None:
         """Sign in. Connections are opened when they are needed."""
         await self.tokens.get()
-        self._http = httpx2.AsyncClient(
-            transport=Transport(settings_of(self.account), self._services),
-            timeout=httpx2.Timeout(self.account.timeout, pool=None),
-            follow_redirects=False,  # the token belongs to one host
-            trust_env=False,
-            headers={"User-Agent": "mailport-graph", "Accept-Encoding": "identity"},
-        )
+        self._http = Transport(settings_of(self.account), self._services)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -149,6 +145,8 @@ class GraphClient:
     async def batch(self, calls: Sequence[Call]) -> list[Answer | None]:
         """Return the answers to at most ``BATCH`` calls, in order; None where there is none."""
         async with self.gate.place(self.clock, min(CAPACITY, len(calls))):
+            if len(calls) == 1:
+                return [await self.exchange(calls[0], Progress())]
             return await self.exchange_batch(calls, Progress())
 
     async def exchange_batch(self, calls: Sequence[Call], progress: Progress, *, sending: bool = False) -> list[Answer | None]:
@@ -179,8 +177,13 @@ class GraphClient:
             raise malformed()
         async with self.gate.place(self.clock):
             progress = Progress()
-            content = _Pieces(body, progress)
-            request = self._client().build_request("PUT", url, content=content, headers=_sized(headers, body))
+            request = httpx2.Request(
+                "PUT",
+                url,
+                content=_Pieces(body, progress),
+                headers=_sized(headers, body) | _AGENT,
+                extensions={"timeout": self._silence()},
+            )
             return await self._answer(request, progress, sending=False)
 
     @asynccontextmanager
@@ -207,8 +210,12 @@ class GraphClient:
         return response
 
     def _download(self, call: Call, token: str) -> httpx2.Request:
-        silence = httpx2.Timeout(self.account.timeout, read=max(self.account.timeout, _DOWNLOAD_SILENCE), pool=None)
-        return self._request(call, token, Progress(), timeout=silence)
+        return self._request(call, token, Progress(), read=max(self.account.timeout, _DOWNLOAD_SILENCE))
+
+    def _silence(self, read: float | None = None) -> dict[str, float | None]:
+        """Return how long each step may go without progress, in seconds."""
+        seconds = self.account.timeout
+        return httpx2.Timeout(seconds, read=read or seconds, pool=None).as_dict()
 
     async def _body(self, response: httpx2.Response) -> AsyncIterator[bytes]:
         try:
@@ -220,16 +227,15 @@ class GraphClient:
     async def _once(self, call: Call, token: str, progress: Progress, *, sending: bool) -> Answer:
         return await self._answer(self._request(call, token, progress), progress, sending=sending)
 
-    def _request(self, call: Call, token: str, progress: Progress, **more: Any) -> httpx2.Request:
+    def _request(self, call: Call, token: str, progress: Progress, *, read: float | None = None) -> httpx2.Request:
         identity = {"Authorization": f"Bearer {token}", "client-request-id": str(uuid4())}
         content = call.content
-        return self._client().build_request(
+        return httpx2.Request(
             call.method,
             settings_of(self.account).graph + _ROOT + call.path,
-            headers=_sized(call.headers, content) | identity,
+            headers=_sized(call.headers, content) | identity | _AGENT,
             content=_Pieces(content, progress) if content else None,
-            extensions={"trace": progress.trace},
-            **more,
+            extensions={"trace": progress.trace, "timeout": self._silence(read)},
         )
 
     async def _answer(self, request: httpx2.Request, progress: Progress, *, sending: bool) -> Answer:
@@ -247,7 +253,7 @@ class GraphClient:
 
     async def _send(self, request: httpx2.Request, handed_over: Progress | None) -> httpx2.Response:
         try:
-            return await self._client().send(request, stream=True)
+            return await self._transport().handle_async_request(request)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise broken(error, handed_over=handed_over is not None and handed_over.handed_over) from error
 
@@ -268,7 +274,7 @@ class GraphClient:
         if answer.status in (429, 503, 504) and answer.pause:
             self.gate.close_for(answer.pause, self.clock)
 
-    def _client(self) -> httpx2.AsyncClient:
+    def _transport(self) -> Transport:
         if self._http is None:
             raise Unreachable("The session is not open.", code="connect.closed")
         return self._http
