@@ -6,30 +6,18 @@ form shows them in that order.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator
 
-from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Secret, Settings, setting
-from mailport_smtp.texts import (
-    absent_if_empty,
-    certificate_with_key,
-    certificates,
-    host_name,
-    https_url,
-    one_line,
-    one_line_secret,
-    optional_address,
-    proxy_address,
-    tls_choice,
-)
+from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Settings, setting
+from mailport.groups import ClientProof, Network
+from mailport.texts import CertificateWithKey, HttpsUrl, OneLine, OneLineSecret, OptionalAddress
+from mailport_smtp.texts import host_name, tls_choice
 
 __all__ = ["PROTOCOLS", "Login", "OAuth", "Server"]
 
 _ADVANCED_ONLY = frozenset({ComponentType.ADVANCED})
-
-Certificate = Annotated[Secret | None, BeforeValidator(absent_if_empty), AfterValidator(certificate_with_key)]
 
 
 class Server(Settings):
@@ -80,78 +68,43 @@ class User(Settings):
 class Login(User):
     """A password login."""
 
-    password: Annotated[Secret, AfterValidator(one_line_secret)] = setting(label="Password", min_length=1)
-    login: Annotated[str, AfterValidator(one_line)] = setting(
+    password: OneLineSecret = setting(label="Password", min_length=1)
+    login: OneLine = setting(
         "", label="Login", help="The login name, where it is not the User Name.", binds=True, advanced=True
     )
 
 
 class ClientCertificate(Settings):
-    """A certificate that proves who we are: to the token server, or in the TLS handshake."""
+    """A certificate that proves in the TLS handshake who we are."""
 
-    client_certificate: Certificate = setting(
+    client_certificate: CertificateWithKey = setting(
         None,
         label="Client Certificate",
-        help="Certificate and private key in PEM form: instead of the client secret, or for servers that ask for one.",
+        help="Certificate and private key in PEM form, for servers that ask for one.",
         advanced=True,
     )
 
 
-class OAuth(ClientCertificate):
-    """A token by OAuth client credentials: a secret or a certificate proves who asks."""
+class TokenServer(Settings):
+    """Where tokens come from, and what for."""
 
-    token_url: Annotated[str, AfterValidator(https_url)] = setting(
+    token_url: HttpsUrl = setting(
         label="Token URL",
         placeholder="https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
         binds=True,
     )
-    scope: Annotated[str, AfterValidator(one_line)] = setting(
-        label="Scope", placeholder="https://outlook.office365.com/.default", min_length=1, binds=True
-    )
-    client_id: Annotated[str, AfterValidator(one_line)] = setting(label="Client ID", min_length=1, binds=True)
-    client_secret_key: Annotated[Secret | None, BeforeValidator(absent_if_empty), AfterValidator(one_line_secret)] = setting(
-        None, label="Client Secret Key", help="Or a client certificate, under Advanced."
-    )
-
-    @model_validator(mode="after")
-    def _one_proof(self) -> Self:
-        if self.client_secret_key is None and self.client_certificate is None:
-            raise _at("client_secret_key", "is required, or a client certificate instead.")
-        if self.client_secret_key is not None and self.client_certificate is not None:
-            raise _at("client_certificate", "cannot be combined with a client secret; remove one of the two.")
-        return self
+    scope: OneLine = setting(label="Scope", placeholder="https://outlook.office365.com/.default", min_length=1, binds=True)
+    client_id: OneLine = setting(label="Client ID", min_length=1, binds=True)
 
 
-def _at(field: str, said: str) -> PydanticCustomError:
-    return PydanticCustomError("one_proof", "{said}", {"field": field, "said": said})
+class OAuth(ClientProof, TokenServer):
+    """A token by OAuth client credentials: a secret or a certificate proves who asks."""
 
 
-class Tls(Settings):
-    """How careful the connection is, and through what it goes."""
-
-    minimum_tls_version: Literal["1.1", "1.2", "1.3"] = setting(
-        "1.2",
-        label="Minimum TLS Version",
-        choices={"1.1": "TLS 1.1", "1.2": "TLS 1.2", "1.3": "TLS 1.3"},
-        binds=True,
-        advanced=True,
-    )
-    ca_certificates: Annotated[str, AfterValidator(certificates)] = setting(
-        "",
-        label="CA Certificates",
-        help="Authorities to trust, in PEM form, instead of those of the system.",
-        binds=True,
-        advanced=True,
-    )
-    proxy_url: Annotated[str, AfterValidator(proxy_address)] = setting(
-        "", label="Proxy URL", placeholder="socks5://proxy:1080", binds=True, advanced=True, operator_only=True
-    )
-
-
-class Sending(Tls):
+class Sending(Network):
     """What only a sender has."""
 
-    from_address: Annotated[str, AfterValidator(optional_address)] = setting(
+    from_address: OptionalAddress = setting(
         "", label="From Address", help="Sends as this address, where it is not the User Name.", advanced=True
     )
     max_connections: int = setting(
@@ -167,7 +120,7 @@ class Sending(Tls):
 class Folder(Settings):
     """Where in the mailbox to read."""
 
-    folder: Annotated[str, AfterValidator(one_line)] = setting("INBOX", label="Folder", min_length=1)
+    folder: OneLine = setting("INBOX", label="Folder", min_length=1)
 
 
 class SmtpAuthLogin(ClientCertificate, Sending, Login, SmtpServer):
@@ -189,38 +142,38 @@ class SmtpNone(ClientCertificate, Sending, User, SmtpServer):
     authentication: Literal["none"] = setting("none", label="Authentication", choices={"none": "None"})
 
 
-class ImapAuthLogin(Tls, Folder, Login, ImapServer):
+class ImapAuthLogin(Network, Folder, Login, ImapServer):
     """IMAP with a password, by the mechanism that suits the server."""
 
     authentication: Literal["auth_login"] = setting("auth_login", label="Authentication", choices={"auth_login": "AuthLogin"})
 
 
-class ImapPlain(Tls, Folder, Login, ImapServer):
+class ImapPlain(Network, Folder, Login, ImapServer):
     """IMAP with a password, by SASL PLAIN and nothing else."""
 
     authentication: Literal["plain"] = setting("plain", label="Authentication", choices={"plain": "Plain"})
 
 
-class ImapXoauth2(Tls, Folder, User, OAuth, ImapServer):
+class ImapXoauth2(Network, Folder, User, OAuth, ImapServer):
     """IMAP with a token."""
 
     component_types = _ADVANCED_ONLY
     authentication: Literal["xoauth2"] = setting("xoauth2", label="Authentication", choices={"xoauth2": "XOAUTH2"})
 
 
-class Pop3AuthLogin(Tls, Login, Pop3Server):
+class Pop3AuthLogin(Network, Login, Pop3Server):
     """POP3 with a password, by the mechanism that suits the server."""
 
     authentication: Literal["auth_login"] = setting("auth_login", label="Authentication", choices={"auth_login": "AuthLogin"})
 
 
-class Pop3Plain(Tls, Login, Pop3Server):
+class Pop3Plain(Network, Login, Pop3Server):
     """POP3 with a password, by SASL PLAIN and nothing else."""
 
     authentication: Literal["plain"] = setting("plain", label="Authentication", choices={"plain": "Plain"})
 
 
-class Pop3Xoauth2(Tls, User, OAuth, Pop3Server):
+class Pop3Xoauth2(Network, User, OAuth, Pop3Server):
     """POP3 with a token."""
 
     component_types = _ADVANCED_ONLY
