@@ -252,6 +252,14 @@ async def test_a_good_account_passes_every_rung(tenant: Tenant, direction: Direc
     assert tenant.mailbox.items == {}
 
 
+async def test_a_remedy_is_ready_to_run(tenant: Tenant) -> None:
+    """The commands of a remedy name the app and the mailbox in question."""
+    tenant.fake.permissions.clear()
+    cause = (await report_of(tenant)).cause
+    assert cause is not None
+    assert f"-Identity {tenant.client_id} -Resource {tenant.address}" in cause.remedy
+
+
 async def test_sending_needs_no_right_to_read(tenant: Tenant) -> None:
     """With Mail.Send alone the test of an outgoing account passes, and so does sending; only the look-up knows nothing."""
     tenant.fake.permissions = {"Mail.Send"}

@@ -129,6 +129,7 @@ async def test_token_and_mail_hosts_pass_the_egress_policy(tenant: Tenant) -> No
     with pytest.raises(ConfigurationError) as caught:
         await tenant.sender().open()
     assert caught.value.code == "authentication.egress_refused"
+    assert "operator" in caught.value.remedy
     assert tenant.tokens.requests == []
 
 

@@ -35,9 +35,9 @@ _CONSENT = (
     "(to read: Mail.ReadWrite) and choose “Grant admin consent”; or assign the role by RBAC for Applications."
 )
 _SCOPE = (
-    "Check the application permission (Mail.Send, to read Mail.ReadWrite) and its admin consent; where RBAC for Applications "
-    "or an Application Access Policy limits the app, include the mailbox: Test-ServicePrincipalAuthorization "
-    "-Identity CLIENT_ID -Resource MAILBOX. Changes take up to two hours."
+    "Check the application permission (Mail.Send; Mail.ReadWrite to read, and to send big files) and its admin consent; where "
+    "RBAC for Applications or an Application Access Policy limits the app, include the mailbox: "
+    "Test-ServicePrincipalAuthorization -Identity CLIENT_ID -Resource MAILBOX. Changes take up to two hours."
 )
 _MAILBOX = "Check User Name: it must be the user principal name or primary address of a mailbox in this tenant."
 _CLOCK = "Check the clock of this machine, then upload the certificate under Certificates & secrets of the app registration."

@@ -103,12 +103,20 @@ def refusal(answer: Answer, account: Account, *, sending: bool = False) -> Mailp
         account.redact(f"{meaning.said} (HTTP {answer.status}{f', {code}' if code else ''})"),
         code=meaning.code,
         field=meaning.field,
-        remedy=meaning.remedy.replace("USER_NAME", account.user_name).replace("MAILBOX", account.user_name),
+        remedy=_filled_in(meaning.remedy, account),
         provider_code=code or str(answer.status),
         request_id=_request_id(answer.headers),
     )
     made.retry_after = answer.pause if isinstance(made, Throttled) else None
     return made
+
+
+def _filled_in(remedy: str, account: Account) -> str:
+    """Return a remedy whose commands name this account's app and mailbox."""
+    client_id = str(getattr(account.settings, "client_id", ""))
+    for placeholder, value in (("CLIENT_ID", client_id), ("USER_NAME", account.user_name), ("MAILBOX", account.user_name)):
+        remedy = remedy.replace(placeholder, value)
+    return remedy
 
 
 def _meaning(answer: Answer, code: str, message: str) -> Meaning:
@@ -160,7 +168,7 @@ def at_home(error: MailportError) -> MailportError:
     error.field = _FIELDS.get(error.field or "", error.field)
     if error.code == "tls.not_tls":
         error.remedy = "Check that no proxy or firewall answers in the place of Microsoft Graph."
-    elif error.field == "cloud":
+    elif error.field == "cloud" and error.code != "egress.refused":
         error.remedy = "Check the cloud, and that this machine may reach its hosts on port 443, if need be through a proxy."
     return error
 
