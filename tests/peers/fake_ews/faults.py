@@ -83,6 +83,21 @@ def slow(seconds: float, **more: Any) -> Fault:
     return Fault(act, **more)
 
 
+def dripping(seconds: float, **more: Any) -> Fault:
+    """The right answer, one byte every so many seconds."""
+
+    def act(handler: Any) -> bool:
+        whole = handler.carry_out()
+        handler.send(200, whole[:1], {"Content-Type": "text/xml", "Content-Length": str(len(whole))})
+        for at in range(1, len(whole)):
+            handler.server.owner.pause(seconds)
+            handler.wfile.write(whole[at : at + 1])
+            handler.wfile.flush()
+        return True
+
+    return Fault(act, **more)
+
+
 def truncated(*, honest: bool, **more: Any) -> Fault:
     """The right answer, cut in the middle: with the length of the whole one, or as if that were all."""
 

@@ -86,7 +86,7 @@ class Operations:
         if not with_mime:
             return getattr(t, mail.kind)(item_id(mail))
         token = secrets.token_hex(16)
-        self.contents[token.encode()] = mail.raw
+        self.contents[token.encode()] = mail.base64
         return getattr(t, mail.kind)(t.MimeContent(token, CharacterSet="UTF-8"), item_id(mail))
 
     def update_item(self, request: Any) -> list[Any]:

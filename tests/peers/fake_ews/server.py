@@ -4,7 +4,6 @@ import socket
 import ssl
 import sys
 import threading
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -226,8 +225,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._ews.count(under_way=-messages)
         self._ews.judge("answer", document)
         written = to_bytes(document)
-        for token, raw in operations.contents.items():
-            written = written.replace(token, b64encode(raw))
+        for token, content in operations.contents.items():
+            written = written.replace(token, content)
         return written
 
     def _check_version(self) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
+from functools import cached_property
 
 WELL_KNOWN = {
     "inbox": "Inbox",
@@ -30,6 +31,10 @@ class Mail:
     kind: str = "Message"
     received: datetime = field(default_factory=lambda: datetime.now(UTC))
     edition: int = 1
+
+    @cached_property
+    def base64(self) -> bytes:
+        return base64.b64encode(self.raw)
 
     @property
     def message_id(self) -> str:

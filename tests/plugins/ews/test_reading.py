@@ -250,6 +250,15 @@ async def test_silence_while_reading(ews: FakeEws, plain: dict[str, Any], monkey
         await listed(plain)
 
 
+async def test_an_answer_that_drips(ews: FakeEws, plain: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that comes byte by byte ends in a timeout, although the server is never silent for long."""
+    # SEC-07
+    monkeypatch.setattr("mailport.account.RECEIVE_TIMEOUT", 0.5)
+    ews.faults.append(faults.dripping(0.05, operation="SyncFolderItems"))
+    with pytest.raises(TimedOut):
+        await listed(plain)
+
+
 async def test_an_old_server_is_spoken_to_in_its_version(ews: FakeEws, plain: dict[str, Any], store: MailStore) -> None:
     """A server that refuses the newest schema is asked in an older one, found while signing in."""
     ews.versions = {"Exchange2010_SP2"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -115,10 +116,18 @@ class _Connection(HTTPSConnection):
 
 
 class _Response(requests.Response):
-    """exchangelib reads an answer with ``iter_content()``, and requests' default is one byte at a time: 11 s for 25 MB."""
+    """exchangelib reads an answer with ``iter_content()``, and requests' default is one byte at a time: 11 s for 25 MB.
 
-    def iter_content(self, chunk_size: int | None = READ_SIZE, decode_unicode: Any = False) -> Any:
-        return super().iter_content(READ_SIZE if chunk_size == 1 else chunk_size, decode_unicode)
+    Here it comes as the network brings it, so that one that drips is noticed.
+    """
+
+    def iter_content(self, chunk_size: int | None = READ_SIZE, decode_unicode: Any = False) -> Any:  # noqa: ARG002
+        return super().iter_content(READ_SIZE) if self._content_consumed else self._pieces()
+
+    def _pieces(self) -> Iterator[bytes]:
+        while chunk := self.raw.read1(READ_SIZE, decode_content=True):
+            yield chunk
+        self._content_consumed = True
 
 
 class _Adapter(HTTPAdapter):

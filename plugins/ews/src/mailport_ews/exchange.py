@@ -6,6 +6,7 @@ message, hide whether a request was written, and log its content.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -22,7 +23,7 @@ from requests.auth import AuthBase
 from mailport.account import Account
 from mailport.errors import MailportError
 from mailport_ews.body import Body
-from mailport_ews.dialing import READ_SIZE, Dialer, new_session
+from mailport_ews.dialing import Dialer, new_session
 from mailport_ews.translate import explain_status, malformed, raise_broken, request_id
 
 __all__ = ["LARGEST", "VERSIONS", "Exchange"]
@@ -34,6 +35,8 @@ VERSIONS = tuple(Version(build) for build in (EXCHANGE_2016, EXCHANGE_2013_SP1, 
 """The schemas that we speak, the preferred one first."""
 
 _TAIL = 64
+_SLOWEST = 1024
+"""Bytes per second of an answer: a server that sends one at a time would otherwise keep a thread for days."""
 
 
 class Exchange:
@@ -68,7 +71,7 @@ class Exchange:
         """Ask without signing in; return status and headers."""
         try:
             with closing(self._post(Body([xml]), {}, None)) as response:
-                _drain(response, LARGEST)
+                _drain(response, LARGEST, self._account.timeout)
                 return response.status_code, response.headers
         except (requests.RequestException, OSError, ValueError) as error:
             raise_broken(error, self._account)
@@ -107,31 +110,35 @@ class Exchange:
     def _read(self, response: requests.Response, largest: int) -> Any:
         is_soap = response.status_code == 500 and "xml" in response.headers.get("Content-Type", "")
         if response.status_code != 200 and not is_soap:
-            _drain(response, largest)
+            _drain(response, largest, self._account.timeout)
             raise explain_status(response.status_code, response.headers, self._account)
-        return _envelope(_Answer(response, largest))
+        return _envelope(_Answer(response, largest, self._account.timeout))
 
 
-def _drain(response: requests.Response, largest: int) -> None:
+def _drain(response: requests.Response, largest: int, patience: float) -> None:
     """Read an answer that interests nobody, so that the connection can be used again."""
-    answer = _Answer(response, largest)
+    answer = _Answer(response, largest, patience)
     while answer.read():
         pass
 
 
 class _Answer:
-    """An answer as a file that the XML parser reads: bounded, and with its last bytes remembered."""
+    """An answer as a file that the XML parser reads: bounded in size and time, and with its last bytes remembered."""
 
-    def __init__(self, response: requests.Response, largest: int) -> None:
+    def __init__(self, response: requests.Response, largest: int, patience: float) -> None:
         self.tail = b""
-        self._chunks: Iterator[bytes] = response.iter_content(READ_SIZE)
+        self._chunks: Iterator[bytes] = response.iter_content()
         self._left = largest
+        self._until = time.monotonic() + patience
 
     def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - a parser takes what it gets
         chunk = next(self._chunks, b"")
         self._left -= len(chunk)
+        self._until += len(chunk) / _SLOWEST
         if self._left < 0:
             raise malformed("The server's answer is larger than anything that was asked for.")
+        if time.monotonic() > self._until:
+            raise TimeoutError("the answer drips")
         self.tail = (self.tail + chunk[-_TAIL:])[-_TAIL:]
         return chunk
 
