@@ -14,7 +14,7 @@ from mailport.errors import (
     UnsupportedFeature,
 )
 from mailport.transport import Acknowledgement, Action, ActionKind, Delivery
-from mailport_smtp.imap_filing import copied
+from mailport_smtp.imap.filing import copied
 from tests.peers.dialogue import Dialogue, Step
 from tests.peers.faults import NORMAL
 from tests.peers.imap_store import Folder

@@ -7,8 +7,8 @@ import pytest
 
 from mailport.errors import ConfigurationError, NotFound, TransportError
 from mailport.transport import Cursor
-from mailport_smtp import imap_listing
-from mailport_smtp.imap_ahead import SMALL
+from mailport_smtp.imap import listing
+from mailport_smtp.imap.ahead import SMALL
 from tests.peers.dialogue import Dialogue, Step
 from tests.peers.dovecot import Dovecot, serve_dovecot
 from tests.peers.faults import NORMAL
@@ -95,7 +95,7 @@ async def test_news_of_a_huge_folder_need_one_search() -> None:
 
 async def test_expunged_meanwhile_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """When others delete messages between two windows, those behind move forward and are still found."""
-    monkeypatch.setattr(imap_listing, "WINDOW", 3)
+    monkeypatch.setattr(listing, "WINDOW", 3)
 
     async def others_delete(dialogue: Dialogue, normal: Step) -> None:
         del server.inbox.mails[0:2]
@@ -140,7 +140,7 @@ async def test_the_announced_size_is_not_trusted() -> None:
         assert await contents(scripted(server)) == [whole]
 
 
-@pytest.mark.parametrize("size", [imap_listing.CHUNK - 1, imap_listing.CHUNK, imap_listing.CHUNK + 1, 2 * imap_listing.CHUNK])
+@pytest.mark.parametrize("size", [listing.CHUNK - 1, listing.CHUNK, listing.CHUNK + 1, 2 * listing.CHUNK])
 async def test_pieces_meet(size: int) -> None:
     """A message that ends with a piece, or a byte before or after, arrives whole."""
     whole = bytes(range(256)) * (size // 256) + b"x" * (size % 256)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailport_smtp.pop3_transfer import Transfer
+from mailport_smtp.pop3.transfer import Transfer
 
 PIECES = st.lists(st.sampled_from([b".", b"\r\n", b"x", b"..", b"\r", b"\n", b"x" * 50]), max_size=40).map(b"".join)
 

@@ -7,7 +7,7 @@ import pytest
 
 from mailport.errors import Refused, UnsupportedFeature
 from mailport.message import Attachment, Message
-from mailport_smtp.content import SLICE, SMALL, measure, seven_bit
+from mailport_smtp.smtp.content import SLICE, SMALL, measure, seven_bit
 from tests.peers.scripted_smtp import ScriptedSmtp
 from tests.peers.smtpsink import SmtpSink
 from tests.plugins.smtp.outgoing import account, message, sending

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailport.errors import ConfigurationError
-from mailport_smtp.replies import Extensions, Malformed, Replies, Reply
+from mailport_smtp.smtp.replies import Extensions, Malformed, Replies, Reply
 from mailport_smtp.wire import Normaliser, mail_command, path, rcpt_command
 
 # Few letters, so that line ends and dots meet each other and the borders often.

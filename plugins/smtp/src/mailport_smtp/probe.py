@@ -9,9 +9,9 @@ from typing import Any
 from mailport.account import Account
 from mailport.services import Services
 from mailport.transport import Endpoint, Probe, Rung, Step
-from mailport_smtp.connection import Connection, settings_of
-from mailport_smtp.envelope import return_path
 from mailport_smtp.said import clean
+from mailport_smtp.smtp.connection import Connection, settings_of
+from mailport_smtp.smtp.envelope import return_path
 from mailport_smtp.wire import mail_command, path
 
 __all__ = ["SmtpProbe"]

@@ -25,7 +25,7 @@ from mailport.errors import (
     Unreachable,
 )
 from mailport.transport import Rung
-from mailport_smtp.pop3_wire import is_refusal
+from mailport_smtp.pop3.wire import is_refusal
 from mailport_smtp.said import clean
 
 __all__ = ["explain", "explain_refusal", "is_fatal"]

@@ -12,9 +12,9 @@ __all__ = ["make_receiver"]
 def make_receiver(account: Account, services: Services) -> Receiver:
     """Return an unopened receiver; only the library of its protocol is imported."""
     if account.protocol == "pop3":
-        from mailport_smtp.pop3 import Pop3Receiver  # noqa: PLC0415 - see above
+        from mailport_smtp.pop3.receiver import Pop3Receiver  # noqa: PLC0415 - see above
 
         return Pop3Receiver(account, services)
-    from mailport_smtp.imap import ImapReceiver  # noqa: PLC0415 - see above
+    from mailport_smtp.imap.receiver import ImapReceiver  # noqa: PLC0415 - see above
 
     return ImapReceiver(account, services)

@@ -10,13 +10,13 @@ from mailport.message import Message
 from mailport.receipt import Receipt
 from mailport.services import Services
 from mailport.transport import Sender
-from mailport_smtp.connection import Connection
-from mailport_smtp.content import measure, seven_bit
-from mailport_smtp.envelope import check_size, envelope, has_utf8_headers, with_sender, with_utf8_headers
-from mailport_smtp.pipeline import Pipeline
-from mailport_smtp.replies import Extensions
-from mailport_smtp.transaction import Lost, Transaction
-from mailport_smtp.verdict import judge, of_lost
+from mailport_smtp.smtp.connection import Connection
+from mailport_smtp.smtp.content import measure, seven_bit
+from mailport_smtp.smtp.envelope import check_size, envelope, has_utf8_headers, with_sender, with_utf8_headers
+from mailport_smtp.smtp.pipeline import Pipeline
+from mailport_smtp.smtp.replies import Extensions
+from mailport_smtp.smtp.transaction import Lost, Transaction
+from mailport_smtp.smtp.verdict import judge, of_lost
 
 __all__ = ["SmtpSender"]
 

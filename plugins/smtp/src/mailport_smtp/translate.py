@@ -23,8 +23,8 @@ from mailport.errors import (
     UnsupportedFeature,
 )
 from mailport.transport import Rung
-from mailport_smtp.replies import Malformed, Reply
 from mailport_smtp.said import clean
+from mailport_smtp.smtp.replies import Malformed, Reply
 
 __all__ = ["explain", "explain_failure"]
 

@@ -13,11 +13,11 @@ from mailport.account import Account
 from mailport.errors import ConfigurationError, NotFound, PermissionDenied, UnsupportedFeature
 from mailport.services import Services
 from mailport.transport import Acknowledgement, Action, ActionKind, Cursor, Deliveries, Delivery, Receiver, Rung
-from mailport_smtp.imap_ahead import ReadAhead, is_small
-from mailport_smtp.imap_filing import Filed, Filing
-from mailport_smtp.imap_folders import Status, check_name, resolve, select
-from mailport_smtp.imap_link import ImapLink
-from mailport_smtp.imap_listing import CHUNK, Facts, facts, piece, uids_after
+from mailport_smtp.imap.ahead import ReadAhead, is_small
+from mailport_smtp.imap.filing import Filed, Filing
+from mailport_smtp.imap.folders import Status, check_name, resolve, select
+from mailport_smtp.imap.link import ImapLink
+from mailport_smtp.imap.listing import CHUNK, Facts, facts, piece, uids_after
 from mailport_smtp.receive_translate import explain
 
 __all__ = ["ImapReceiver"]

@@ -8,7 +8,7 @@ from imaplib import IMAP4
 from typing import Any
 
 from mailport.errors import ConfigurationError, UnsupportedFeature
-from mailport_smtp.imap_wire import Client
+from mailport_smtp.imap.wire import Client
 
 __all__ = ["Status", "check_name", "exists", "make", "resolve", "select", "selectable"]
 

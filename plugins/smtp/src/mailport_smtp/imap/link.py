@@ -9,7 +9,7 @@ from mailport.account import Account
 from mailport.errors import ConfigurationError, MailportError
 from mailport.services import Services
 from mailport.worker import closed
-from mailport_smtp.imap_wire import Client
+from mailport_smtp.imap.wire import Client
 from mailport_smtp.link import Link, describe, tls_not_offered
 from mailport_smtp.receive_translate import explain_refusal
 from mailport_smtp.signin import Credentials, Exchange, choose, exchange

@@ -12,8 +12,8 @@ from mailport.account import Account
 from mailport.services import Services
 from mailport.worker import closed
 from mailport_smtp.link import Link, describe, tls_not_offered
-from mailport_smtp.pop3_maildrop import Maildrop
-from mailport_smtp.pop3_wire import Client, is_refusal
+from mailport_smtp.pop3.maildrop import Maildrop
+from mailport_smtp.pop3.wire import Client, is_refusal
 from mailport_smtp.receive_translate import explain_refusal
 from mailport_smtp.signin import SCRAM, Credentials, Exchange, choose, exchange
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailport_smtp.content import Content
-from mailport_smtp.replies import Reply
+from mailport_smtp.smtp.content import Content
+from mailport_smtp.smtp.replies import Reply
 
 __all__ = ["Lost", "Transaction", "Verdict"]
 

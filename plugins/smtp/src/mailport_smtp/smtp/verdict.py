@@ -9,10 +9,10 @@ from mailport.account import Account
 from mailport.errors import MailportError, Refused, Throttled, Uncertain, Unreachable
 from mailport.receipt import Receipt, RecipientResult, Status
 from mailport.transport import Rung
-from mailport_smtp.pipeline import Closing, Withdrawn
-from mailport_smtp.replies import Reply
 from mailport_smtp.said import clean
-from mailport_smtp.transaction import Lost, Verdict
+from mailport_smtp.smtp.pipeline import Closing, Withdrawn
+from mailport_smtp.smtp.replies import Reply
+from mailport_smtp.smtp.transaction import Lost, Verdict
 from mailport_smtp.translate import explain, explain_failure
 
 __all__ = ["judge", "of_lost"]

@@ -11,9 +11,9 @@ from mailport.account import Account
 from mailport.errors import MailportError, NotFound, UnsupportedFeature
 from mailport.services import Services
 from mailport.transport import Acknowledgement, Action, ActionKind, Cursor, Deliveries, Delivery, Receiver, Rung
-from mailport_smtp.pop3_link import Pop3Link
-from mailport_smtp.pop3_maildrop import Entry
-from mailport_smtp.pop3_wire import is_refusal
+from mailport_smtp.pop3.link import Pop3Link
+from mailport_smtp.pop3.maildrop import Entry
+from mailport_smtp.pop3.wire import is_refusal
 from mailport_smtp.receive_translate import explain
 
 __all__ = ["Pop3Receiver"]

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailport.errors import MailportError, NotFound, TransportError
-from mailport_smtp.imap_folders import Status
-from mailport_smtp.imap_wire import Client
+from mailport_smtp.imap.folders import Status
+from mailport_smtp.imap.wire import Client
 
 __all__ = ["CHUNK", "Facts", "facts", "piece", "uids_after"]
 

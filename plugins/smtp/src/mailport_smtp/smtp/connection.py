@@ -22,9 +22,9 @@ from mailport.fields import Secret
 from mailport.services import Services
 from mailport.transport import Endpoint, Rung
 from mailport_smtp.oauth import access_token, forget_token
-from mailport_smtp.replies import Extensions, Reply
 from mailport_smtp.said import clean
 from mailport_smtp.signin import Credentials, Exchange, choose, exchange
+from mailport_smtp.smtp.replies import Extensions, Reply
 from mailport_smtp.translate import explain, explain_failure
 
 __all__ = ["Connection", "SmtpSettings", "settings_of"]

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailport.errors import MailportError
-from mailport_smtp.progress import Watchdog
-from mailport_smtp.replies import Malformed, Replies, Reply
-from mailport_smtp.transaction import Transaction, Verdict
+from mailport_smtp.smtp.progress import Watchdog
+from mailport_smtp.smtp.replies import Malformed, Replies, Reply
+from mailport_smtp.smtp.transaction import Transaction, Verdict
 from mailport_smtp.wire import END
 
 __all__ = ["Closing", "Pipeline", "Withdrawn"]

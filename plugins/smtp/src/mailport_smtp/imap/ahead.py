@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from imaplib import IMAP4
 
-from mailport_smtp.imap_listing import Facts
-from mailport_smtp.imap_wire import Client
+from mailport_smtp.imap.listing import Facts
+from mailport_smtp.imap.wire import Client
 
 __all__ = ["SMALL", "ReadAhead", "is_small"]
 

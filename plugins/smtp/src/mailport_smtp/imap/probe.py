@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from mailport.account import Account
 from mailport.services import Services
 from mailport.transport import Rung, Step
-from mailport_smtp.imap_folders import Status, check_name, resolve, select, selectable
-from mailport_smtp.imap_link import ImapLink
-from mailport_smtp.receive_probe import LinkProbe
+from mailport_smtp.imap.folders import Status, check_name, resolve, select, selectable
+from mailport_smtp.imap.link import ImapLink
+from mailport_smtp.link_probe import LinkProbe
 
 __all__ = ["ImapProbe"]
 

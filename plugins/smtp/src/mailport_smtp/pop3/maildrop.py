@@ -10,8 +10,8 @@ import poplib
 from dataclasses import dataclass
 
 from mailport.errors import NotFound, UnsupportedFeature
-from mailport_smtp.pop3_transfer import Transfer
-from mailport_smtp.pop3_wire import Client, is_refusal
+from mailport_smtp.pop3.transfer import Transfer
+from mailport_smtp.pop3.wire import Client, is_refusal
 
 __all__ = ["Entry", "Maildrop"]
 

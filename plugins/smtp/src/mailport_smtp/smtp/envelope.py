@@ -9,9 +9,9 @@ from mailport.address import Address
 from mailport.errors import ConfigurationError, Refused, UnsupportedFeature
 from mailport.message import Message
 from mailport.reading import split_headers
-from mailport_smtp.connection import settings_of
-from mailport_smtp.content import Content
-from mailport_smtp.replies import Extensions
+from mailport_smtp.smtp.connection import settings_of
+from mailport_smtp.smtp.content import Content
+from mailport_smtp.smtp.replies import Extensions
 from mailport_smtp.wire import NULL_PATH, mail_command, path, rcpt_command
 
 __all__ = ["Envelope", "check_size", "envelope", "has_utf8_headers", "return_path", "with_sender", "with_utf8_headers"]

@@ -12,8 +12,8 @@ from imaplib import IMAP4
 
 from imapclient import DELETED, SEEN
 
-from mailport_smtp.imap_folders import exists, make
-from mailport_smtp.imap_wire import Client
+from mailport_smtp.imap.folders import exists, make
+from mailport_smtp.imap.wire import Client
 
 __all__ = ["Filed", "Filing", "copied"]
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from mailport.account import Account
 from mailport.services import Services
 from mailport.transport import Rung, Step
-from mailport_smtp.pop3_link import Pop3Link
-from mailport_smtp.pop3_maildrop import Entry
-from mailport_smtp.pop3_wire import is_refusal
-from mailport_smtp.receive_probe import LinkProbe
+from mailport_smtp.link_probe import LinkProbe
+from mailport_smtp.pop3.link import Pop3Link
+from mailport_smtp.pop3.maildrop import Entry
+from mailport_smtp.pop3.wire import is_refusal
 
 __all__ = ["Pop3Probe"]
 

@@ -1,0 +1,1 @@
+"""Sending by SMTP: one connection, and how messages travel on it."""
