@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from urllib.parse import quote
 
 from mailport.account import Account
@@ -65,9 +66,9 @@ class GraphSender(Sender):
             try:
                 return await self._deliver(message, to)
             except (Refused, Throttled, Uncertain) as error:
-                status = _STATUS[type(error)]
-                error.receipt = Receipt.for_all(message.message_id, message.recipients, status, text=str(error))
-                raise
+                own = copy(error)  # one failure may be that of many messages, each with a receipt of its own
+                own.receipt = Receipt.for_all(message.message_id, message.recipients, _STATUS[type(error)], text=str(error))
+                raise own from error
 
     async def find(self, message_id: str) -> bool | None:
         """Look for the message in the mailbox; None where no copy is kept, or the app may not read."""
