@@ -137,6 +137,15 @@ def test_hosted_exchange_is_deprecated(host: str) -> None:
     assert made.settings.host == f"https://{host}/EWS/Exchange.asmx"
 
 
+def test_operators_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells the end of EWS once for an address, however often the account is loaded."""
+    # VER-04
+    for _ in range(3):
+        with pytest.warns(HostedEwsWarning):
+            account(AUTH_LOGIN, host="https://once.office365.com/EWS/Exchange.asmx")
+    assert [record.message for record in caplog.records if "2027-04-01" in record.message] == [caplog.records[0].message]
+
+
 def test_clouds_can_be_chosen() -> None:
     """The login and resource addresses of the documented clouds stand in the form's help, and others can be entered."""
     # VER-05

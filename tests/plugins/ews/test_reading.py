@@ -9,7 +9,8 @@ from mailport.testing.messages import incoming as raw_mail
 from mailport.transport import Action, ActionKind, Cursor, Delivery
 from mailport_ews import operations
 from tests.peers.fake_ews import faults
-from tests.peers.fake_ews.answers import Failed
+from tests.peers.fake_ews.answers import Failed, m, to_bytes
+from tests.peers.fake_ews.answers import answer as soap_answer
 from tests.peers.fake_ews.server import FakeEws
 from tests.peers.fake_ews.store import MailStore
 from tests.plugins.ews.conftest import USER
@@ -230,6 +231,15 @@ async def test_an_endless_answer_ends(ews: FakeEws, plain: dict[str, Any]) -> No
     ews.faults.append(faults.text(b"<a>" + b"x" * 70_000_000, operation="SyncFolderItems"))
     with pytest.raises(Unreachable, match="larger than"):
         await listed(plain)
+
+
+async def test_characters_that_xml_forbids(ews: FakeEws, plain: dict[str, Any]) -> None:
+    """Exchange writes control characters into XML; what stands around them is read all the same."""
+    answer = to_bytes(soap_answer("SyncFolderItems", [[m.SyncState("A"), m.IncludesLastItemInRange("true"), m.Changes()]]))
+    broken = answer.replace(b"<m:ResponseCode>", b"<m:MessageText>&#x1F;&#11;</m:MessageText><m:ResponseCode>")
+    ews.faults.append(faults.text(broken, operation="SyncFolderItems"))
+    assert await listed(plain) == []
+    assert broken != answer
 
 
 async def test_entities_are_not_expanded(ews: FakeEws, plain: dict[str, Any]) -> None:

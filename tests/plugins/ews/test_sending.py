@@ -239,3 +239,14 @@ async def test_an_idle_connection_that_was_closed(ews: FakeEws, plain: dict[str,
             files = [Attachment(filename="big.bin", content=secrets.token_bytes(size))]
             assert (await open_sender.send(mail("bob@example.test", attachments=files))).accepted
     assert len(arrived(ews, "bob@example.test")) == 1
+
+
+async def test_an_uncertain_mail_is_looked_up(ews: FakeEws, plain: dict[str, Any]) -> None:
+    """A message that was taken without an answer is found by its Message-ID in the sent items."""
+    # SND-28
+    message = mail()
+    ews.faults.append(faults.cut_after(operation="CreateItem"))
+    error = await refused(plain, message)
+    assert isinstance(error, Uncertain)
+    async with sender(plain) as another:
+        assert await another.find(message.message_id) is True

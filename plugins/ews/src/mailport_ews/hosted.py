@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 __all__ = ["ENDS", "HostedEwsWarning", "blocked_remedy", "is_hosted", "warn_if_hosted"]
+
+_log = logging.getLogger(__name__)
 
 _DOMAINS = ("office365.com", "office.com", "office365.us", "outlook.cn", "outlook.com")
 """The global, US government and Chinese clouds, and the consumer service."""
@@ -27,9 +31,16 @@ def is_hosted(url: str) -> bool:
 
 
 def warn_if_hosted(url: str) -> None:
-    """Warn about an address at which EWS ends; the account loads all the same."""
+    """Warn about an address at which EWS ends, in the log as well; the account loads all the same."""
     if is_hosted(url):
+        _log_once(url)
         warnings.warn(ENDS, HostedEwsWarning, stacklevel=2)
+
+
+@lru_cache(maxsize=1024)
+def _log_once(url: str) -> None:
+    """Tell operators, who see no warnings of Python; an account is loaded at every poll, and told of once."""
+    _log.warning("%s: %s", url, ENDS)
 
 
 def blocked_remedy(client_id: str) -> str:
