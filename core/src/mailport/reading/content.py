@@ -73,7 +73,7 @@ def _text(part: Part) -> str:
 
 
 def _octets(part: Part) -> bytes:
-    return decode(part.data[part.body : part.stop], part.fields.get("content-transfer-encoding", "").lower())
+    return decode(part.data[part.body : part.stop], part.encoding)
 
 
 def _attachment(part: Part) -> Attachment:

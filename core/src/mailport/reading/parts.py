@@ -33,7 +33,7 @@ class Part:
     """One part without parts of its own: ``data[body:stop]`` is its content as it was sent.
 
     ``fields`` are the raw ``Content-*`` fields by name in lower case; ``content_type`` is ``type/subtype`` in lower case;
-    ``charset``, ``disposition``, ``filename`` and ``boundary`` are empty where they are not stated.
+    ``encoding``, ``charset``, ``disposition``, ``filename`` and ``boundary`` are empty where they are not stated.
     """
 
     data: bytes
@@ -41,6 +41,7 @@ class Part:
     body: int
     stop: int
     content_type: str
+    encoding: str
     charset: str
     disposition: str
     filename: str
@@ -86,6 +87,7 @@ def _described(data: bytes, found: Mapping[str, str], body: int, stop: int, usua
         body=body,
         stop=stop,
         content_type=_media_type(content_type, usual_type, is_file=disposition == "attachment" or bool(filename)),
+        encoding=found.get("content-transfer-encoding", "").lower().partition("(")[0].strip("; \t"),
         charset=text_parameter(parameters, "charset"),
         disposition=disposition,
         filename=filename,

@@ -11,6 +11,7 @@ __all__ = ["decode", "from_base64"]
 _LARGE = 1 << 15
 """From here on the accelerator of ``mailport[fast]`` is worth its import."""
 
+_PADDED_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")  # white space that a relay appended (RFC 2045 section 6.7, rule 3)
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _UUENCODE = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 
@@ -20,7 +21,7 @@ def decode(encoded: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return from_base64(encoded)
     if encoding == "quoted-printable":
-        return a2b_qp(encoded)
+        return a2b_qp(_PADDED_BREAK.sub(b"=", encoded) if b"= " in encoded or b"=\t" in encoded else encoded)
     return _from_uu(encoded) if encoding in _UUENCODE else encoded
 
 
