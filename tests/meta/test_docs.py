@@ -89,7 +89,8 @@ def test_account_files_are_valid(code):
     """A TOML block that names a protocol describes an account of it."""
     values = tomllib.loads(code)
     if "protocol" in values:
-        secrets = {name: SECRETS.get(name, "generated") for name, value in values.items() if isinstance(value, dict) and name != "custom"}
+        referred = [name for name, value in values.items() if isinstance(value, dict) and name != "custom"]
+        secrets = {name: SECRETS.get(name, "generated") for name in referred}
         assert Mailport().account(values | secrets, values.get("direction", Direction.OUTGOING)).protocol == values["protocol"]
 
 

@@ -8,12 +8,12 @@ from typing import ParamSpec, TypeVar
 from mailport.account import Account
 from mailport.errors import AuthenticationFailed, ConfigurationError
 from mailport.services import Services
+from mailport.worker import Worker
 from mailport_ews.dialing import Dialer
 from mailport_ews.exchange import VERSIONS, Exchange
 from mailport_ews.operations import Operations
 from mailport_ews.signin import Bearer, offered, password_auth
 from mailport_ews.translate import explain_status
-from mailport_ews.worker import Worker
 
 __all__ = ["Client"]
 
@@ -29,7 +29,7 @@ class Client:
         self._services = services
         self._dialer = Dialer(account, services)
         self._exchange = Exchange(account, self._dialer)
-        self._worker = Worker("mailport-ews", self._dialer.cut)
+        self._worker = Worker("ews", self._dialer.cut)
         self._token = ""
         self.operations = Operations(account, self._exchange)
 

@@ -8,23 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, model_validator
 
-from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Secret, Settings, setting
+from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Settings, setting
+from mailport.groups import ClientProof, Network
+from mailport.texts import HttpsUrl, OneLine, OneLineSecret, OptionalAddress
 from mailport_ews.hosted import warn_if_hosted
-from mailport_ews.texts import (
-    absent_if_empty,
-    certificate_with_key,
-    certificates,
-    endpoint,
-    https_url,
-    one_line,
-    one_line_secret,
-    optional_address,
-    proxy_address,
-    tenant,
-)
+from mailport_ews.texts import endpoint, tenant
 
 __all__ = ["PROTOCOL", "EwsServer", "Incoming", "OAuth", "Outgoing", "Password"]
 
@@ -61,8 +51,8 @@ class User(Settings):
 class Password(User):
     """A password login."""
 
-    password: Annotated[Secret, AfterValidator(one_line_secret)] = setting(label="Password", min_length=1)
-    login: Annotated[str, AfterValidator(one_line)] = setting(
+    password: OneLineSecret = setting(label="Password", min_length=1)
+    login: OneLine = setting(
         "",
         label="Login",
         help="The login name, where it is not the User Name: DOMAIN\\user for servers that ask for NTLM.",
@@ -72,16 +62,16 @@ class Password(User):
     )
 
 
-class OAuth(User):
-    """A token by OAuth client credentials: a secret or a certificate proves who asks."""
+class App(User):
+    """The application that asks for a token, and where."""
 
-    client_login_url: Annotated[str, AfterValidator(https_url)] = setting(
+    client_login_url: HttpsUrl = setting(
         "https://login.microsoftonline.com/",
         label="Client Login URL",
         help="US Government: https://login.microsoftonline.us/, China: https://login.partner.microsoftonline.cn/",
         binds=True,
     )
-    client_resource_url: Annotated[str, AfterValidator(https_url)] = setting(
+    client_resource_url: HttpsUrl = setting(
         "https://outlook.office365.com",
         label="Client Resource URL",
         help="US Government: https://outlook.office365.us (DoD: https://outlook-dod.office365.us), "
@@ -91,60 +81,17 @@ class OAuth(User):
     client_tenant_id: Annotated[str, AfterValidator(tenant)] = setting(
         label="Client Tenant ID", help="The directory's GUID or domain.", binds=True
     )
-    client_id: Annotated[str, AfterValidator(one_line)] = setting(
-        label="Client ID", help="The application's GUID.", min_length=1, binds=True
-    )
-    client_secret_key: Annotated[Secret | None, BeforeValidator(absent_if_empty), AfterValidator(one_line_secret)] = setting(
-        None, label="Client Secret Key", help="The secret's value, not its id. Or a client certificate, under Advanced."
-    )
-    client_certificate: Annotated[Secret | None, BeforeValidator(absent_if_empty), AfterValidator(certificate_with_key)] = (
-        setting(
-            None,
-            label="Client Certificate",
-            help="Certificate and private key in PEM form, instead of the client secret.",
-            advanced=True,
-        )
-    )
-
-    @model_validator(mode="after")
-    def _one_proof(self) -> Self:
-        if self.client_secret_key is None and self.client_certificate is None:
-            raise _at("client_secret_key", "is required, or a client certificate instead.")
-        if self.client_secret_key is not None and self.client_certificate is not None:
-            raise _at("client_certificate", "cannot be combined with a client secret; remove one of the two.")
-        return self
+    client_id: OneLine = setting(label="Client ID", help="The application's GUID.", min_length=1, binds=True)
 
 
-def _at(field: str, said: str) -> PydanticCustomError:
-    return PydanticCustomError("one_proof", "{said}", {"field": field, "said": said})
+class OAuth(ClientProof, App):
+    """A token by OAuth client credentials: a secret or a certificate proves who asks."""
 
 
-class Tls(Settings):
-    """How careful the connection is, and through what it goes."""
-
-    minimum_tls_version: Literal["1.1", "1.2", "1.3"] = setting(
-        "1.2",
-        label="Minimum TLS Version",
-        choices={"1.1": "TLS 1.1", "1.2": "TLS 1.2", "1.3": "TLS 1.3"},
-        binds=True,
-        advanced=True,
-    )
-    ca_certificates: Annotated[str, AfterValidator(certificates)] = setting(
-        "",
-        label="CA Certificates",
-        help="Authorities to trust, in PEM form, instead of those of the system.",
-        binds=True,
-        advanced=True,
-    )
-    proxy_url: Annotated[str, AfterValidator(proxy_address)] = setting(
-        "", label="Proxy URL", placeholder="socks5://proxy:1080", binds=True, advanced=True, operator_only=True
-    )
-
-
-class Outgoing(Tls):
+class Outgoing(Network):
     """What only a sender has."""
 
-    from_address: Annotated[str, AfterValidator(optional_address)] = setting(
+    from_address: OptionalAddress = setting(
         "", label="From Address", help="Sends as this address, where it is not the User Name.", advanced=True
     )
     save_to_sent_items: bool = setting(True, label="Save to Sent Items", advanced=True)
@@ -158,12 +105,10 @@ class Outgoing(Tls):
     )
 
 
-class Incoming(Tls):
+class Incoming(Network):
     """What only a receiver has."""
 
-    folder: Annotated[str, AfterValidator(one_line)] = setting(
-        "INBOX", label="Folder", help="A name, or a path such as INBOX/Support.", min_length=1
-    )
+    folder: OneLine = setting("INBOX", label="Folder", help="A name, or a path such as INBOX/Support.", min_length=1)
 
 
 class EwsAuthLogin(Outgoing, OAuth, EwsServer):

@@ -19,6 +19,7 @@ from mailport.account import Account
 from mailport.errors import ConfigurationError, MailportError, TimedOut
 from mailport.services import Services
 from mailport.tokens import Token
+from mailport.worker import Worker
 from mailport_ews.dialing import Dialer, new_session
 from mailport_ews.oauth_translate import (
     blame_token_request,
@@ -28,7 +29,6 @@ from mailport_ews.oauth_translate import (
     malformed_token,
 )
 from mailport_ews.translate import raise_broken
-from mailport_ews.worker import Worker
 
 __all__ = ["access_token", "forget_token"]
 
@@ -60,7 +60,7 @@ def _credential(account: Account) -> str:
 
 async def _fetch(account: Account, services: Services) -> Token:
     dialer = Dialer(account, services, trusts_public=True)
-    worker = Worker("mailport-ews-token", dialer.cut)
+    worker = Worker("ews-token", dialer.cut)
     try:
         async with asyncio.timeout(account.timeout):
             return await worker.run(_ask, account, dialer)

@@ -6,25 +6,14 @@ form shows them in that order.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator
 
-from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Secret, Settings, setting
-from mailport_graph.texts import (
-    absent_if_empty,
-    certificate_with_key,
-    certificates,
-    folder_path,
-    identifier,
-    losses,
-    one_line_secret,
-    optional_address,
-    proxy_address,
-    service_url,
-    tenant,
-)
+from mailport.fields import Capabilities, ComponentType, MailAddress, ProtocolFields, Settings, setting
+from mailport.groups import ClientProof, Network
+from mailport.texts import OptionalAddress
+from mailport_graph.texts import folder_path, identifier, losses, service_url, tenant
 
 __all__ = ["PROTOCOLS", "GraphIncoming", "GraphOutgoing", "GraphSettings"]
 
@@ -47,7 +36,7 @@ _CLOUD_NAMES = {
 
 
 class App(Settings):
-    """The app registration that signs in, and the mailbox it works for."""
+    """The app registration that signs in."""
 
     component_types = frozenset({ComponentType.ADVANCED})
 
@@ -58,36 +47,18 @@ class App(Settings):
     client_id: Annotated[str, AfterValidator(identifier)] = setting(
         label="Client ID", help="Application (client) ID of the app registration.", binds=True
     )
-    client_secret_key: Annotated[Secret | None, BeforeValidator(absent_if_empty), AfterValidator(one_line_secret)] = setting(
-        None, label="Client Secret Key", help="The secret's value, not its ID; or a client certificate, under Advanced."
-    )
+
+
+class Mailbox(Settings):
+    """Whose mail it is."""
+
     user_name: MailAddress = setting(
         label="User Name", help="The address of the mailbox.", placeholder="name@example.org", binds=True
     )
-    client_certificate: Annotated[Secret | None, BeforeValidator(absent_if_empty), AfterValidator(certificate_with_key)] = (
-        setting(
-            None,
-            label="Client Certificate",
-            help="Certificate and private key in PEM form, instead of the client secret.",
-            advanced=True,
-        )
-    )
-
-    @model_validator(mode="after")
-    def _one_proof(self) -> Self:
-        if self.client_secret_key is None and self.client_certificate is None:
-            raise _at("client_secret_key", "is required, or a client certificate instead.")
-        if self.client_secret_key is not None and self.client_certificate is not None:
-            raise _at("client_certificate", "cannot be combined with a client secret; remove one of the two.")
-        return self
-
-
-def _at(field: str, said: str) -> PydanticCustomError:
-    return PydanticCustomError("one_proof", "{said}", {"field": field, "said": said})
 
 
 class Place(Settings):
-    """Which cloud, and how careful the connection to it is."""
+    """Which cloud."""
 
     cloud: Cloud = setting("global", label="Cloud", choices=_CLOUD_NAMES, binds=True, advanced=True)
     authority_url: Annotated[str, AfterValidator(service_url)] = setting(
@@ -108,19 +79,6 @@ class Place(Settings):
         advanced=True,
         operator_only=True,
     )
-    minimum_tls_version: Literal["1.2", "1.3"] = setting(
-        "1.2", label="Minimum TLS Version", choices={"1.2": "TLS 1.2", "1.3": "TLS 1.3"}, binds=True, advanced=True
-    )
-    ca_certificates: Annotated[str, AfterValidator(certificates)] = setting(
-        "",
-        label="CA Certificates",
-        help="Authorities to trust, in PEM form, instead of those of the system.",
-        binds=True,
-        advanced=True,
-    )
-    proxy_url: Annotated[str, AfterValidator(proxy_address)] = setting(
-        "", label="Proxy URL", placeholder="socks5://proxy:1080", binds=True, advanced=True, operator_only=True
-    )
 
     @property
     def authority(self) -> str:
@@ -133,14 +91,14 @@ class Place(Settings):
         return self.graph_url or CLOUDS[self.cloud][1]
 
 
-class GraphSettings(Place, App):
+class GraphSettings(Network, Place, Mailbox, ClientProof, App):
     """What both directions have."""
 
 
 class GraphOutgoing(GraphSettings):
     """Sending as a mailbox."""
 
-    from_address: Annotated[str, AfterValidator(optional_address)] = setting(
+    from_address: OptionalAddress = setting(
         "",
         label="From Address",
         help="Sends as this address, where a message names none and it is not the User Name.",
