@@ -12,6 +12,7 @@ _LARGE = 1 << 15
 """From here on the accelerator of ``mailport[fast]`` is worth its import."""
 
 _PADDED_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")  # white space that a relay appended (RFC 2045 section 6.7, rule 3)
+_MOST_BREAKS = 100_000
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _UUENCODE = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 
@@ -21,7 +22,7 @@ def decode(encoded: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return from_base64(encoded)
     if encoding == "quoted-printable":
-        return a2b_qp(_PADDED_BREAK.sub(b"=", encoded) if b"= " in encoded or b"=\t" in encoded else encoded)
+        return a2b_qp(_PADDED_BREAK.sub(b"=", encoded, count=_MOST_BREAKS))
     return _from_uu(encoded) if encoding in _UUENCODE else encoded
 
 
@@ -49,6 +50,8 @@ def _ends_with_padding(data: bytes) -> bool:
 
 
 def _from_uu(encoded: bytes) -> bytes:
+    if encoded.count(b"\n") > _MOST_BREAKS + len(encoded) // 16:  # full lines have 61 characters: this is something else
+        return encoded
     head, _, body = encoded.partition(b"begin ")
     lines = (body or head).splitlines()
     return b"".join(_uu_line(line) for line in (lines[1:] if body else lines))
