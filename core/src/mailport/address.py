@@ -31,6 +31,7 @@ class Address:
             raise _invalid(self.mailbox, "contains a control character or a line break")
         if len(self.mailbox) > MAX_LENGTH or not _ADDR_SPEC.fullmatch(self.mailbox):
             raise _invalid(self.mailbox, "is not a mail address")
+        object.__setattr__(self, "display_name", self.display_name.strip())
 
     @classmethod
     def parse(cls, text: str) -> Address:

@@ -18,7 +18,7 @@ _LINE_BREAK = re.compile(r"[\r\n\0]")
 class Attachment:
     """A file that travels with a message.
 
-    ``content_id`` (without angle brackets) is what ``cid:`` URLs in the HTML name; ``inline`` says that the HTML shows it.
+    ``content_id`` is what ``cid:`` URLs in the HTML name, kept without angle brackets; ``inline`` says that the HTML shows it.
     ``content`` are the decoded bytes.
     """
 
@@ -40,6 +40,8 @@ class Attachment:
                 field="attachments",
                 remedy="Write it as type/subtype, for instance application/pdf.",
             )
+        object.__setattr__(self, "content_type", self.content_type.lower())
+        object.__setattr__(self, "content_id", (self.content_id or "").strip("<> ") or None)
 
 
 class Content(Protocol):
@@ -60,8 +62,19 @@ class Content(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
-    """Content written by the host: plain text, HTML, or both as alternatives; empty means absent."""
+    """Content written by the host: plain text, HTML, or both as alternatives; empty means absent.
+
+    Texts are kept as mail can carry them: lines end with a line feed, and there is no NUL nor byte order mark.
+    """
 
     text: str = ""
     html: str = ""
     attachments: tuple[Attachment, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", _as_carried(self.text))
+        object.__setattr__(self, "html", _as_carried(self.html))
+
+
+def _as_carried(text: str) -> str:
+    return text.replace("\0", "").replace("\r\n", "\n").lstrip("\N{ZERO WIDTH NO-BREAK SPACE}")

@@ -72,6 +72,7 @@ class Message:
     def __post_init__(self) -> None:
         if self.original is None:
             _check_headers(self)
+            object.__setattr__(self, "subject", " ".join(self.subject.splitlines()).strip())
             if not self.message_id:
                 object.__setattr__(self, "message_id", _new_id(self.sender))
         for name, mailbox in (("envelope_from", self.envelope_from or ""), *_each("envelope_to", self.envelope_to)):
