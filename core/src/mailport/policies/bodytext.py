@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from mailport.errors import UnsupportedFeature
@@ -28,6 +29,7 @@ def body_text(message: Message) -> str:
     return message.text if message.text.strip() or not message.html.strip() else html_to_text(message.html)
 
 
+@lru_cache(maxsize=2)  # several recognisers read the same mail, one after the other
 def html_to_text(html: str) -> str:
     """Return HTML as the text that a browser shows, tables and lists included.
 
@@ -37,6 +39,7 @@ def html_to_text(html: str) -> str:
     return _render(_parse(html))
 
 
+@lru_cache(maxsize=2)
 def typed_html_to_text(html: str) -> str:
     """Return the same without what mail programs marked as quoted; all of it where nothing else is left."""
     tree = _parse(html)

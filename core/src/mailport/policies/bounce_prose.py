@@ -50,7 +50,7 @@ _DIALECTS = (
     ("qmail", r"this is the qmail-send program"),
     ("Exim", r"this message was created automatically by mail delivery software"),
     ("Postfix", r"this is the (?:mail system|postfix program) at host"),
-    ("Sendmail", r"-{3,} the following addresses had (?:permanent fatal|transient non-fatal) (?:errors|delivery)"),
+    ("Sendmail", r"-{3,40} the following addresses had (?:permanent fatal|transient non-fatal) (?:errors|delivery)"),
     ("Gmail", r"\*\* (?:address not found|adresse nicht gefunden|delivery incomplete|message (?:blocked|not delivered))"),
     ("Gmail", r"delivery to the following recipients? (?:failed permanently|has been delayed)"),
     ("Exchange", r"delivery has failed to these recipients or (?:groups|distribution lists)"),
@@ -73,7 +73,7 @@ _DELAY = re.compile(
     re.IGNORECASE,
 )
 _MAIL_CONCERNED = re.compile(
-    r"^(?:-{2,}.{0,40}(?:this is a copy of|below this line is|original message|unsent message|returned message).{0,60}"
+    r"^(?:-{2,40}.{0,40}(?:this is a copy of|below this line is|original message|unsent message|returned message).{0,60}"
     r"|(?:original message headers|ursprüngliche nachrichtenkopfzeilen|en-têtes de message d.origine):?)\s*$",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -27,7 +27,7 @@ def split_quoted(text: str) -> Split:
 
     Answers above, below and between quoted lines are all kept: where the quoted lines are marked by ``>``, only they go.
     """
-    lines = [line.replace("\ufeff", "") for line in text.replace("\r\n", "\n").split("\n")]
+    lines = [line.replace("\ufeff", "") for line in text[:_READ].replace("\r\n", "\n").split("\n")]
     typed, quoted, at = list[str](), list[str](), 0
     while at < len(lines):
         if length := _attribution(lines, at):
@@ -42,9 +42,10 @@ def split_quoted(text: str) -> Split:
         else:
             (quoted if _QUOTED_LINE.match(lines[at]) or _is_torn_off(lines, at) else typed).append(lines[at])
             at += 1
-    return Split("\n".join(typed).strip("\n"), "\n".join(quoted).strip("\n"))
+    return Split("\n".join(typed).strip("\n"), ("\n".join(quoted) + text[_READ:]).strip("\n"))
 
 
+_READ = 500_000  # characters; nobody types more, and what is beyond counts as history
 _QUOTED_LINE = re.compile(r"\s{0,3}>")
 _LONGEST = 400  # characters of an attribution; it has a name, an address and a date
 
@@ -118,12 +119,18 @@ _RULE = re.compile(r"\s*(?:_{10,}|-{5,}.{0,60}-{5,})\s*$")
 
 
 def _begins_history(lines: Sequence[str], at: int) -> bool:
-    line = lines[at]
-    if pattern(_DIVIDER).match(line) or pattern(_APPLE_FORWARD).match(line):
-        return True
-    if _RULE.match(line):
-        return any(_is_quoted_header(lines, below) for below in range(at + 1, min(at + 4, len(lines))))
-    return _is_quoted_header(lines, at)
+    line = lines[at].strip()
+    if line[:1] in {"-", "_", "\u2010"}:
+        return bool(pattern(_DIVIDER).match(line)) or _is_rule_above_header(lines, at)
+    if ":" not in line[:40] and "\uff1a" not in line[:40]:  # most lines, and quickly
+        return False
+    return bool(pattern(_APPLE_FORWARD).match(line)) or _is_quoted_header(lines, at)
+
+
+def _is_rule_above_header(lines: Sequence[str], at: int) -> bool:
+    if not _RULE.match(lines[at][:200]):
+        return False
+    return any(_is_quoted_header(lines, below) for below in range(at + 1, min(at + 4, len(lines))))
 
 
 def _is_quoted_header(lines: Sequence[str], at: int) -> bool:

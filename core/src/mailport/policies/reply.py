@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
 from typing import Any
 
 from mailport.errors import UnsupportedFeature
@@ -54,14 +53,15 @@ def split_reply(text: str) -> ReplyText:
     split = split_quoted(text)
     lines = split.typed.split("\n")
     history = next(_histories(lines), len(lines))
-    signature = next(_signatures(lines[:history]), history)
+    signature = next(_signatures(lines[:history]), history)  # of what stands above the history
     typed, signed = "\n".join(lines[:signature]).strip(), "\n".join(lines[signature:history]).strip()
     quoted = "\n".join(filter(None, ("\n".join(lines[history:]).strip("\n"), split.quoted)))
     found = [name for name, part in (("quoted text", quoted), ("a signature", signed)) if part]
     return ReplyText(typed, signed, quoted, f"without {' and '.join(found)}" if found else "all of it was written")
 
 
-# The library's expressions take cubic time on long lines and on runs of empty ones, so they see neither.
+# The library's expressions take cubic time on long lines and on runs of empty ones, so they see neither: 200 lines of 200
+# characters, those at the beginning for a history, those at the end for a signature.
 _SEEN_LINES = 200
 _SEEN_LENGTH = 200
 
@@ -106,19 +106,20 @@ def _histories(lines: Sequence[str]) -> Iterator[int]:
 
 
 # What the library lacks; a closing line holds it and nothing more than a name.
+_LONGEST_SIGNATURE = 15
 _CLOSING = r"<closing>(?!\w)"
 _FOOTER = r"<footer>(?!\w)"
 
 
 def _signatures(lines: Sequence[str]) -> Iterator[int]:
     """Yield, first the topmost, where a signature begins: its delimiter, a closing line, or a footer of the mail program."""
-    by_library = {at for at, _ in _matches(_library().SIGNATURE_REGEX, lines)}
-    for at, line in enumerate(lines):
-        stripped = line.strip()
-        if stripped in {"--", "__"} or pattern(_FOOTER).match(stripped):
-            if _is_short(lines[at + 1 :]):
-                yield at
-        elif (at in by_library or pattern(_CLOSING).match(stripped)) and _is_closing(stripped) and _is_short(lines[at + 1 :]):
+    first = next((at for at, line in enumerate(lines) if line.strip()), 0)
+    tail = max(len(lines) - _SEEN_LINES, first)
+    by_library = {tail + at for at, _ in _matches(_library().SIGNATURE_REGEX, lines[tail:])}
+    for at in range(tail, len(lines)):
+        line = lines[at].strip()
+        says_goodbye = at > first and _is_closing(line) and (at in by_library or bool(pattern(_CLOSING).match(line)))
+        if (says_goodbye or line in {"--", "__"} or pattern(_FOOTER).match(line)) and _is_short(lines, at + 1):
             yield at
 
 
@@ -132,8 +133,13 @@ def _is_name(text: str) -> bool:
     return all(word[:1].isupper() for word in text.split())
 
 
-def _is_short(lines: Sequence[str]) -> bool:
-    """Whether what follows may be the rest of a signature: some lines, none of them a sentence but those of lawyers."""
-    filled = [line.strip() for line in takewhile(lambda line: not pattern("<disclaimer>").search(line), lines) if line.strip()]
-    sentences = sum(line.endswith((".", "?", "!")) and len(line.split()) > 5 for line in filled)
-    return len(filled) <= 15 and sentences == 0
+def _is_short(lines: Sequence[str], at: int) -> bool:
+    """Whether what begins at ``at`` may be the rest of a signature: some lines, no sentence but those of lawyers."""
+    filled = 0
+    for line in (lines[index].strip() for index in range(at, len(lines))):
+        if pattern("<disclaimer>").search(line):
+            return True
+        filled += bool(line)
+        if filled > _LONGEST_SIGNATURE or (line.endswith((".", "?", "!")) and len(line.split()) > 5):
+            return False
+    return True

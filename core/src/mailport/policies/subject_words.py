@@ -19,11 +19,10 @@ _FAILURE = rf"\s*{_TAG}<failure>"
 
 def base_subject(subject: str) -> str:
     """Return the subject without the prefixes of replies and forwards, and without the marks that gateways add (MAT-09)."""
-    rest = unicodedata.normalize("NFC", subject)
-    prefix = pattern(_PREFIX)
-    while match := prefix.match(rest):
-        rest = rest[match.end() :]
-    return " ".join(rest.split())
+    whole, start = unicodedata.normalize("NFC", subject), 0
+    while match := pattern(_PREFIX).match(whole, start):
+        start = match.end()
+    return " ".join(whole[start:].split())
 
 
 def is_answer_of_a_machine(subject: str) -> bool:

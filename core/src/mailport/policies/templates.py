@@ -16,6 +16,10 @@ READY: Mapping[str, tuple[str, ...]] = {"incident": ("Subject", "Description")}
 """The fields of the templates that come with the core, by record type; a host adds what its records need."""
 
 
+_READ = 1_000_000
+"""Characters that are read: a mail with thousands of records stays below."""
+
+
 @dataclass(frozen=True, slots=True)
 class BodyRecord:
     """The fields of one record, as (name, value) in the order of the text."""
@@ -57,7 +61,7 @@ class TemplateRecogniser(Recogniser):
         """Return the records, or None where no line sets a field."""
         if rules.strict_compatibility and not message.text.strip() and message.html.strip():
             return BodyRecords("an HTML mail", refused="HTML mail is refused in compatibility mode")
-        records = parse(body_text(message), rules.field_separator, rules.record_marker)
+        records = parse(body_text(message)[:_READ], rules.field_separator, rules.record_marker)
         fields = sum(len(record.fields) for record in records)
         return BodyRecords(f"{fields} fields in {len(records)} records", records) if records else None
 
