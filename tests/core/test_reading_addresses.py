@@ -1,7 +1,7 @@
 """Address headers of received mail: who is meant, whatever the names say."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailport import ConfigurationError, Message
@@ -71,6 +71,7 @@ def test_lists_as_senders_write_them(value, addresses):
     assert [address.mailbox for address in read_to(value)] == addresses
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from('ab@,;:<>()"\\ =?.\r\n\t'), max_size=60))
 def test_every_text_is_read_as_a_list(value):
     """Nothing raises, and what is read is an address that can be written."""
