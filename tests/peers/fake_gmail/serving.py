@@ -125,6 +125,7 @@ class TlsServer:
         try:
             self._handshakes.wait()
             if self.cuts_handshakes:
+                raw.recv(1)  # a reset before the client's first byte would fail its connect instead
                 reset(raw)
                 return None
             return self._context.wrap_socket(raw, server_side=True)
