@@ -24,7 +24,7 @@ LOGO = base64.b64decode(  # a red square of 8 x 8 pixels
 def main() -> None:
     """Start the server, send, read back, say what happened."""
     ROOT.mkdir(exist_ok=True)
-    server = Controller(Mailbox(str(ROOT / "inbox")), hostname="127.0.0.1", port=free_port())
+    server = Controller(Mailbox(ROOT / "inbox"), hostname="127.0.0.1", port=free_port())
     server.start()
     try:
         asyncio.run(send_and_receive(server.port))
@@ -75,9 +75,7 @@ def first_mail() -> Message:
         subject="The first mail \N{PARTY POPPER}",
         text="It works.\n",
         html='<p>It works. <img src="cid:logo" alt="a red square"></p>\n',
-        attachments=[
-            Attachment(filename="logo.png", content=LOGO, content_type="image/png", content_id="logo", inline=True)
-        ],
+        attachments=[Attachment(filename="logo.png", content=LOGO, content_type="image/png", content_id="logo", inline=True)],
     )
 
 

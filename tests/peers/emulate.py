@@ -69,7 +69,7 @@ def serve_emulate(user: str, context: ssl.SSLContext) -> Iterator[str]:
         seed = folder / "seed.json"
         seed.write_text(json.dumps({"google": {"users": [{"email": user, "name": "User"}]}}))
         port = free_port()
-        command = [need("node", "nodejs"), program, "start", "-s", "google", "-p", str(port), "--seed", seed]
+        command = [need("node", "nodejs"), str(program), "start", "-s", "google", "-p", str(port), "--seed", str(seed)]
         with foreground(command, ports=[port], log=folder / "log"), TlsFront(port, context) as front:
             yield f"https://{HOST}:{front.port}/"
 
@@ -81,7 +81,7 @@ def _installed() -> Path:
     if not program.exists():
         npm = need("npm", "npm")
         cache.mkdir(parents=True, exist_ok=True)
-        install = [npm, "install", "--prefix", cache, "--no-audit", "--no-fund", "--ignore-scripts", f"emulate@{VERSION}"]
+        install = [npm, "install", "--prefix", str(cache), "--no-audit", "--no-fund", "--ignore-scripts", f"emulate@{VERSION}"]
         done = subprocess.run(install, capture_output=True, text=True, timeout=300, check=False)
         if done.returncode:
             lack(f"npm could not install emulate@{VERSION}: {done.stderr[-300:]}")

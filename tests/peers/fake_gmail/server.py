@@ -33,9 +33,9 @@ class FakeGmail(TlsServer):
         self.refuses = b""  # messages with this in them
         self._contract = _contract()
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        super().__exit__(kind, *rest)
-        if kind is None and self.violations:
+    def __exit__(self, *failure: object) -> None:
+        super().__exit__(*failure)
+        if failure[0] is None and self.violations:
             raise ContractViolation("\n".join(self.violations))
 
     def mailbox(self, address: str) -> Mailbox:

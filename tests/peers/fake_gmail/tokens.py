@@ -38,7 +38,7 @@ class ServiceAccount:
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Whether it may use the grant."""
-        return grant_type == JWTBearerGrant.GRANT_TYPE
+        return bool(grant_type == JWTBearerGrant.GRANT_TYPE)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class _Bearer(JWTBearerGrant):  # type: ignore[misc]
         return [AUDIENCE]
 
     def resolve_issuer_client(self, issuer: str) -> ServiceAccount:
-        account = self.server.endpoint.accounts.get(issuer)
+        account: ServiceAccount | None = self.server.endpoint.accounts.get(issuer)
         if account is None:
             raise InvalidGrantError(description="Invalid grant: account not found")
         return account
