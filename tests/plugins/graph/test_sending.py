@@ -1,5 +1,6 @@
 """The ways of a message: MIME, JSON, draft, reply; what each carries and what is refused beforehand."""
 
+import asyncio
 import base64
 import secrets
 from typing import Any
@@ -18,8 +19,9 @@ from mailport.errors import (
 )
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
+from mailport.testing.conformance.checks import eventually
 from mailport.testing.messages import PIXEL, incoming
-from tests.peers.fake_graph_faults import Fault, cut, lose, refused, replied, slow
+from tests.peers.fake_graph_faults import Fault, Step, cut, lose, refused, replied, slow
 from tests.peers.fake_graph_http import Reply
 from tests.plugins.graph.tenant import Tenant
 
@@ -215,6 +217,27 @@ async def test_a_sent_draft_without_an_answer_is_uncertain(tenant: Tenant) -> No
         assert await sender.find(message.message_id) is True
     assert caught.value.receipt is not None
     assert caught.value.receipt.with_status(Status.UNCERTAIN)
+
+
+async def test_a_draft_cancelled_after_its_hand_over_stays(tenant: Tenant) -> None:
+    """Cancelled while the answer to its sending is awaited, nothing is removed: the draft has become the copy in Sent Items."""
+    taken = asyncio.Event()
+
+    async def work_and_wait(work: Step) -> Reply:
+        reply = await work()
+        taken.set()
+        await asyncio.sleep(5)
+        return reply
+
+    tenant.fake.faults.append(Fault(work_and_wait, "/send"))
+    message = tenant.mail(attachments=[file(4 * MB)])
+    async with tenant.sender() as sender:
+        sending = asyncio.create_task(sender.send(message))
+        await eventually(taken.is_set, 10, "a draft that is sent")
+        sending.cancel()
+        await asyncio.wait([sending])
+        assert await sender.find(message.message_id) is True
+    assert tenant.fake.calls("DELETE") == []
 
 
 # Answers

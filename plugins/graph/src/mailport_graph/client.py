@@ -67,15 +67,19 @@ class Call:
 class Progress:
     """How far a request got.
 
-    It is handed over when its last byte was written; from ``last_piece`` on it cannot be withdrawn for certain.
+    It is handed over when its last byte was written; from ``last_piece`` on it cannot be withdrawn for certain, without a body
+    from ``begun`` on.
     """
 
+    begun: bool = False
     handed_over: bool = False
     last_piece: bool = False
 
     async def trace(self, event: str, _: Mapping[str, Any]) -> None:
         """Take note of what httpcore tells."""
-        if event == "http11.send_request_body.complete":
+        if event == "http11.send_request_headers.started":
+            self.begun = True
+        elif event == "http11.send_request_body.complete":
             self.handed_over = True
 
 
@@ -134,12 +138,12 @@ class GraphClient:
         if http is not None:
             await http.aclose()
 
-    async def call(self, call: Call, *, sending: bool = False) -> Answer:
-        """Return the answer to ``call`` if it is a success; ``sending`` says that it hands over a message."""
+    async def call(self, call: Call, *, sending: Progress | None = None) -> Answer:
+        """Return the answer to ``call`` if it is a success; ``sending``: it hands over a message, and how far that got."""
         async with self.gate.place(self.clock):
-            answer = await self.exchange(call, Progress(), sending=sending)
+            answer = await self.exchange(call, sending or Progress(), sending=sending is not None)
         if not 200 <= answer.status < 300:
-            raise refusal(answer, self.account, sending=sending)
+            raise refusal(answer, self.account, sending=sending is not None)
         return answer
 
     async def batch(self, calls: Sequence[Call]) -> list[Answer | None]:
@@ -166,7 +170,7 @@ class GraphClient:
         token = await self.tokens.get()
         answer = await self._once(call, token, progress, sending=sending)
         if answer.status == 401:
-            progress.handed_over = progress.last_piece = False
+            progress.begun = progress.handed_over = progress.last_piece = False
             token = await self.tokens.renew(token, _claims(answer))
             answer = await self._once(call, token, progress, sending=sending)
         return answer

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from mailport.content import Attachment
 from mailport.errors import MailportError, Uncertain, Unreachable
 from mailport.message import Message
-from mailport_graph.client import Call, GraphClient
+from mailport_graph.client import Call, GraphClient, Progress
 from mailport_graph.translate import malformed, refusal, uncertain
 from mailport_graph.wire import Envelope, attachment, draft, items_of, quoted, upload_item
 
@@ -41,17 +41,20 @@ async def find_original(client: GraphClient, message: Message) -> str | None:
 async def send_draft(client: GraphClient, message: Message, to: Envelope, *, original: str | None) -> str:
     """Send ``message`` by way of a draft, as an answer to ``original`` if that is given; return its id.
 
-    Until the draft is sent every failure leaves the message unsent, and the draft is removed again.
+    Until the draft is sent every failure leaves the message unsent, and the draft is removed again. Once it may have been
+    sent nothing is removed: under its id lies the copy in Sent Items.
     """
     path = await _create(client, message, to, original)
+    sending = Progress()
     try:
         for file in message.attachments:
             await _attach(client, path, file)
-        await _send(client, path)
+        await _send(client, path, sending)
     except Uncertain:
         raise
-    except BaseException:
-        await _remove(client, path)
+    except BaseException as error:
+        if isinstance(error, MailportError) or not sending.begun:
+            await _remove(client, path)
         raise
     return unquote(path.rpartition("/")[2])
 
@@ -115,8 +118,8 @@ def _next(answer: dict[str, Any], before: int, sent: int) -> int:
     return int(first)
 
 
-async def _send(client: GraphClient, path: str) -> None:
-    answer = await client.call(Call(method="POST", path=f"{path}/send"), sending=True)
+async def _send(client: GraphClient, path: str, progress: Progress) -> None:
+    answer = await client.call(Call(method="POST", path=f"{path}/send"), sending=progress)
     if answer.status != 202:
         raise uncertain(f"Microsoft Graph answered HTTP {answer.status} instead of 202.", "send.unexpected")
 
