@@ -9,6 +9,7 @@ import pytest
 from mailport.egress import EgressPolicy
 from mailport.errors import AuthenticationFailed, ConfigurationError, MailportError, Unreachable
 from mailport.services import Services
+from mailport.testing.conformance.checks import eventually
 from mailport_graph.token import roles
 from tests.peers.fake_graph_faults import Fault, refused
 from tests.peers.pki import Pki
@@ -110,7 +111,7 @@ async def test_the_environment_changes_no_authority(
 
 
 async def test_the_loop_goes_on_while_msal_waits(tenant: Tenant) -> None:
-    """msal, its import and its requests, run in a thread of their own."""
+    """msal, its import and its requests, run in a thread of their own, which ends with them."""
     tenant.tokens.faults.append(slow(0.4))
     opening = asyncio.create_task(tenant.sender().open())
     longest, before = 0.0, time.monotonic()
@@ -119,7 +120,19 @@ async def test_the_loop_goes_on_while_msal_waits(tenant: Tenant) -> None:
         longest, before = max(longest, time.monotonic() - before), time.monotonic()
     await opening
     assert longest < 0.3
-    assert any("mailport-graph-token" in thread.name for thread in threading.enumerate())
+    assert not any("mailport-graph-token" in thread.name for thread in threading.enumerate())
+
+
+# PLG-03
+async def test_hanging_token_servers_hold_up_nobody_else(tenant: Tenant) -> None:
+    """However many credentials wait for a token server that hangs, another credential gets its token at once."""
+    tenant.tokens.faults += [slow(3)] * 12
+    stuck = [asyncio.create_task(tenant.sender(client_secret_key=f"other-{n}").open()) for n in range(12)]
+    await eventually(lambda: not tenant.tokens.faults, 10, "twelve requests that hang")
+    async with asyncio.timeout(2), tenant.sender() as sender:
+        assert (await sender.send(tenant.mail())).accepted
+    assert not any(task.done() for task in stuck)
+    await asyncio.gather(*stuck, return_exceptions=True)
 
 
 # SEC-03

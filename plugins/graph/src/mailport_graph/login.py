@@ -51,9 +51,11 @@ class LoginClient:
         self._services = services
         self._timeout = timeout
         self._connection: _Connection | None = None
+        self._is_aborted = False
 
     def abort(self) -> None:
-        """Break the request that is under way, from another thread."""
+        """Break the request that is under way, from another thread, and begin no other."""
+        self._is_aborted = True
         connection = self._connection
         if connection is not None and connection.sock is not None:
             with suppress(OSError):
@@ -79,6 +81,8 @@ class LoginClient:
         host = parts.hostname or ""
         connection = self._connection = _Connection(host, parts.port or 443, self._settings, self._services, self._timeout)
         try:
+            if self._is_aborted:
+                raise ConnectionAbortedError("the request was given up")
             target = parts.path + (f"?{parts.query}" if parts.query else "")
             connection.request(method, target, body, headers)
             return _verdict(connection.getresponse(), host)

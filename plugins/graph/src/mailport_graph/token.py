@@ -1,4 +1,4 @@
-"""Access tokens by client credentials: msal in a thread of our own, at most one request per credential."""
+"""Access tokens by client credentials: msal in a thread, at most one request per credential."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import asyncio
 import base64
 import hashlib
 import json
-import os
 import re
 import ssl
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from mailport.account import Account
 from mailport.errors import ConfigurationError, MailportError, TimedOut, Unreachable
 from mailport.services import Services
 from mailport.tokens import Token
+from mailport.worker import Worker
 from mailport_graph.fields import GraphSettings
 from mailport_graph.login import LoginClient
 from mailport_graph.translate import at_login, login_refused, unknown_tenant
 
 __all__ = ["Tokens", "roles"]
 
-_THREADS = 8
 _PATIENCE = 3  # a token takes two requests, each with the account's timeout between two bytes
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -55,16 +53,21 @@ class Tokens:
         return Token(answer["access_token"], float(answer.get("expires_in", 3600)))
 
     async def _in_thread(self, client: LoginClient, claims: str | None) -> dict[str, Any]:
-        """Ask in a thread. A server that drips its answer never lets a socket time out: the whole has a limit as well."""
+        """Ask in a thread of its own: a token server that hangs holds up nobody who asks another one.
+
+        One that drips its answer never lets a socket time out: the whole has a limit as well.
+        """
+        worker = Worker("graph-token", client.abort)
         limit = asyncio.timeout(_PATIENCE * self._account.timeout)
         try:
             async with limit:
-                return await asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), self._ask, client, claims)
+                return await worker.run(self._ask, client, claims)
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            client.abort()
             raise at_login(TimedOut("The token server took too long.", code="connect.timeout", field="host")) from error
+        finally:
+            await worker.close()
 
     def _ask(self, client: LoginClient, claims: str | None) -> dict[str, Any]:
         """Ask msal, in a thread: it takes half a second to import, and even its constructor talks to the server.
@@ -87,12 +90,6 @@ class Tokens:
         except (ValueError, KeyError, TypeError) as error:
             raise _explained(error, self._settings) from error
         return dict(answer or {})
-
-
-@lru_cache(maxsize=1)
-def _threads(_pid: int) -> ThreadPoolExecutor:
-    """Return the threads of this process; those of its parent do not survive a fork."""
-    return ThreadPoolExecutor(_THREADS, thread_name_prefix="mailport-graph-token")
 
 
 def _proof(settings: GraphSettings) -> Any:
