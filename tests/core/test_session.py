@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mailport import Mailport, SessionLimits, Unreachable
+from mailport import Mailport, PluginError, SessionLimits, Unreachable
 from mailport.account import validate
 from mailport.errors import AuthenticationFailed
 from mailport.fields import Direction
@@ -27,7 +27,9 @@ class Slow(Sender):
     async def open(self):
         await asyncio.sleep(0)
         self.log.append("open")
-        if self.failure:
+        if isinstance(self.failure, asyncio.Event):
+            await self.failure.wait()
+        elif self.failure:
             raise self.failure
         self.up = True
 
@@ -158,3 +160,58 @@ async def test_accounts_do_not_share_sessions(memory, values, compose):
         await mail.submit(compose(), mail.account(values))
         await mail.submit(compose(), mail.account(values | {"user_name": "bob@example.org", "password": "secret-of-bob"}))
     assert [stored.user for stored in memory.accepted] == ["ann@example.org", "bob@example.org"]
+
+
+async def test_a_session_that_nobody_waited_for_expires_too():
+    """Whoever wanted it gave up while it was being opened."""
+    bench = Bench(max_idle=0.01)
+    work = asyncio.ensure_future(bench.use())
+    await asyncio.sleep(0)
+    work.cancel()
+    await asyncio.sleep(0.05)
+    assert bench.log == ["open", "close"]
+    await bench.pool.close()
+
+
+async def test_a_closed_pool_lends_nothing():
+    """Messages that still wait when the time is up, and later ones, are told unsent; no session is opened for them."""
+    bench = Bench(max_sessions=1, drain=0.01)
+    work = [asyncio.ensure_future(bench.use()) for _ in range(3)]
+    await asyncio.sleep(0.005)
+    await bench.pool.close()
+    with pytest.raises(Unreachable):
+        await work[2]
+    with pytest.raises(Unreachable):
+        await bench.use()
+    assert bench.log == ["open", "close"]
+    bench.gate.set()
+    await asyncio.gather(*work[:2])
+
+
+async def test_closing_ends_an_opening_without_cancelling_who_waits():
+    """The one who waits for a server that says nothing gets an error, not a cancellation that nobody asked for."""
+    bench = Bench(asyncio.Event(), drain=0.01)
+    work = asyncio.ensure_future(bench.use())
+    await asyncio.sleep(0)
+    await bench.pool.close()
+    with pytest.raises(Unreachable):
+        await work
+
+
+async def test_closing_lets_waiting_messages_go_first():
+    """What was submitted before the end leaves within the drain limit, also if it had to wait for a session."""
+    bench = Bench(max_sessions=1)
+    work = [asyncio.ensure_future(bench.use()) for _ in range(3)]
+    await asyncio.sleep(0.005)
+    closing = asyncio.ensure_future(bench.pool.close())
+    bench.gate.set()
+    assert all(receipt.accepted for receipt in await asyncio.gather(*work))
+    await closing
+
+
+async def test_a_transport_that_breaks_while_it_opens_is_a_plugin_error():  # PLG-03
+    """What is no error of ours reaches the host as one that names whom to tell."""
+    bench = Bench(KeyError("bug"))
+    with pytest.raises(PluginError):
+        await bench.use()
+    await bench.pool.close()

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from mailport.account import Account
-from mailport.errors import AuthenticationFailed, MailportError
-from mailport.transport import Sender
+from mailport.errors import AuthenticationFailed, MailportError, Unreachable
+from mailport.transport import Sender, plugin_errors
 
 __all__ = ["Lent", "SessionLimits", "SessionPool"]
 
@@ -71,6 +71,11 @@ class _Shelf:
     waiting: int = 0
     refused: tuple[AuthenticationFailed, float] | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether messages are under way or wait for a session."""
+        return self.waiting > 0 or any(slot.load for slot in self.slots)
+
     def announce(self) -> None:
         """Wake everybody who waits for a session."""
         self.changed.set()
@@ -86,6 +91,7 @@ class SessionPool:
         self._clock = clock
         self._shelves: dict[str, _Shelf] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def __repr__(self) -> str:
         slots = [slot for shelf in self._shelves.values() for slot in shelf.slots]
@@ -110,20 +116,23 @@ class SessionPool:
             self._discard(shelf, slot)
 
     async def close(self) -> None:
-        """Wait for messages under way, at most ``drain`` seconds, then close every session."""
+        """Wait for messages under way, at most ``drain`` seconds, then close every session, and lend none any more."""
         try:
             async with asyncio.timeout(self._limits.drain):
-                while busy := [s for s in self._shelves.values() if any(slot.load for slot in s.slots)]:
+                while busy := [shelf for shelf in self._shelves.values() if shelf.is_busy]:
                     await busy[0].changed.wait()
         except TimeoutError:
             _log.warning("closing %r with messages under way", self)
-        for shelf in self._shelves.values():
-            for slot in list(shelf.slots):
-                self._discard(shelf, slot)
+        self._closed = True
         openings = [shelf.opening for shelf in self._shelves.values() if shelf.opening]
         for opening in openings:
             opening.cancel()
-        await asyncio.gather(*self._closing, *openings, return_exceptions=True)
+        await asyncio.gather(*openings, return_exceptions=True)
+        for shelf in self._shelves.values():
+            for slot in list(shelf.slots):
+                self._discard(shelf, slot)
+            shelf.announce()
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     def _shelf(self, account: Account) -> _Shelf:
         limit = getattr(account.settings, "max_connections", None) or self._limits.max_sessions
@@ -133,12 +142,19 @@ class SessionPool:
         shelf.waiting += 1
         try:
             while True:
+                self._check_open()
                 self._check_circuit(shelf)
                 if (slot := self._free(shelf)) is not None:
                     return slot
                 await self._room(shelf, account)
         finally:
             shelf.waiting -= 1
+            if not shelf.waiting:
+                shelf.announce()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unreachable("The host was closed.", code="connect.closed", remedy="Send it again with an open one.")
 
     def _free(self, shelf: _Shelf) -> _Slot | None:
         for slot in [slot for slot in shelf.slots if slot.is_spent and slot.load == 0]:
@@ -160,19 +176,24 @@ class SessionPool:
         if shelf.opening is None and len(shelf.slots) < shelf.limit:
             shelf.opening = asyncio.ensure_future(self._open(shelf, account))
             shelf.opening.add_done_callback(lambda task: _opened(shelf, task))
-        if shelf.opening is not None:
-            await asyncio.shield(shelf.opening)
-        else:
+        if (opening := shelf.opening) is None:
             await changed.wait()
+            return
+        await asyncio.wait([opening])  # unlike the task's own await, neither side's cancellation reaches the other
+        if not opening.cancelled():
+            opening.result()
 
     async def _open(self, shelf: _Shelf, account: Account) -> None:
-        sender = self._open_sender(account)
         try:
-            await sender.open()
+            with plugin_errors("open a session"):
+                sender = self._open_sender(account)
+                await sender.open()
         except AuthenticationFailed as error:
             shelf.refused = (error, self._clock() + self._limits.circuit)
             raise
-        shelf.slots.append(_Slot(sender))
+        slot = _Slot(sender)
+        shelf.slots.append(slot)
+        self._rest(shelf, slot)  # whoever waited may have given up meanwhile
 
     def _check_circuit(self, shelf: _Shelf) -> None:
         if shelf.refused is None:
@@ -196,9 +217,12 @@ class SessionPool:
             if slot.is_spent:
                 self._discard(shelf, slot)
             else:
-                loop = asyncio.get_running_loop()
-                slot.expiry = loop.call_later(self._limits.max_idle, self._discard, shelf, slot)
+                self._rest(shelf, slot)
         shelf.announce()
+
+    def _rest(self, shelf: _Shelf, slot: _Slot) -> None:
+        """Close an idle session after a while."""
+        slot.expiry = asyncio.get_running_loop().call_later(self._limits.max_idle, self._discard, shelf, slot)
 
     def _discard(self, shelf: _Shelf, slot: _Slot) -> None:
         if slot.expiry is not None:
