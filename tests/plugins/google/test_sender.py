@@ -51,8 +51,8 @@ async def test_sends_as_the_user_with_the_service_accounts_token(google: Google)
 
 
 async def test_it_leaves_as_a_media_upload(google: Google) -> None:
-    """The bytes leave as they are: no base64, Bcc header kept for Gmail to read and to remove."""
-    raw = f"From: {google.user}\r\nBcc: {BOB}\r\nTo: {ANN}\r\nSubject: 8bit\r\n\r\nGr\u00fc\u00dfe \xff\r\n".encode("latin-1")
+    """The bytes leave as they are: no base64, with a Bcc header for Gmail to read and to remove."""
+    raw = f"Bcc: {BOB}\r\nFrom: {google.user}\r\nTo: {ANN}\r\nSubject: 8bit\r\n\r\nGr\u00fc\u00dfe \xff\r\n".encode("latin-1")
     async with opened(google) as sender:
         await sender.send(Message.read(raw))
     [sent] = google.mailbox.messages.values()

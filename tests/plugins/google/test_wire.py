@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailport.errors import ConfigurationError, MailportError, NotFound, PermissionDenied, Throttled, Uncertain
-from mailport.message import Message
 from mailport.transport import Cursor
 from mailport_google.fields import GoogleOutgoing
 from mailport_google.place import Place
 from mailport_google.said import read_answer, read_token_answer
 from mailport_google.translate import refused, token_refused
-from mailport_google.wire import find_raw, raw_chunks, rendered
+from mailport_google.wire import find_raw, raw_chunks
 from tests.peers.fake_gmail.faults import error_body
 
 SETTINGS = GoogleOutgoing(
@@ -48,12 +47,6 @@ def test_a_part_of_an_answer_is_no_message(raw: bytes, data: st.DataObject) -> N
     """An answer that lost its end gives no message rather than half of one."""
     answer = json.dumps({"id": "1", "raw": urlsafe_b64encode(raw).decode()}).encode()
     assert find_raw(answer[: data.draw(st.integers(0, len(answer) - 1))]) is None
-
-
-def test_without_an_envelope_the_bytes_are_the_original() -> None:
-    """A message that was read leaves as its bytes, its Bcc header included: Gmail reads and removes it."""
-    raw = b"Bcc: x@example.org\r\nTo: a@example.org\r\nFrom: b@example.org\r\n\r\nGr\xfc\xdfe\r\n"
-    assert b"".join(rendered(Message.read(raw))) == raw
 
 
 @given(JSON)

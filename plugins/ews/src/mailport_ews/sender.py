@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from mailport.account import Account
+from mailport.envelope import addressed, chunks_with_bcc
 from mailport.errors import ConfigurationError, MailportError, Refused, Throttled, TimedOut, Uncertain, Unreachable
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
@@ -16,7 +17,7 @@ from mailport.transport import Sender
 from mailport_ews.body import Body, Mime
 from mailport_ews.bulk import MOST, Bulk, Outcome
 from mailport_ews.client import Client
-from mailport_ews.wire import mime_chunks, outgoing, receipt, weight
+from mailport_ews.wire import receipt, weight
 
 __all__ = ["EwsSender"]
 
@@ -68,7 +69,7 @@ class EwsSender(Sender):
 
         Exchange takes a message or refuses it; what becomes of single recipients comes later, as a bounce.
         """
-        prepared = outgoing(message, self._account)
+        prepared = addressed(message, self._account)
         if not self.alive:
             raise Unreachable("The sender is not open.", code="connect.closed", remedy="Open a new session.")
         async with self._places:
@@ -143,7 +144,7 @@ _UNANSWERED = Uncertain("The server took the message and said nothing about it."
 
 def _rendered(message: Message, stack: ExitStack) -> Mime | MailportError:
     try:
-        return stack.enter_context(Mime(mime_chunks(message)))
+        return stack.enter_context(Mime(chunks_with_bcc(message)))
     except MailportError as error:
         return error
     except OSError as error:  # the file of a spooled message is gone

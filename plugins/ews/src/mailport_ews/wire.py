@@ -2,56 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from mailport.account import Account
-from mailport.address import CONTROL, Address
-from mailport.errors import ConfigurationError, UnsupportedFeature
+from mailport.address import CONTROL
+from mailport.errors import ConfigurationError
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
 
-__all__ = ["check_folder", "mime_chunks", "outgoing", "receipt", "split_path", "weight"]
-
-
-def outgoing(message: Message, account: Account) -> Message:
-    """Return the message as it leaves: with a From address, and all its recipients in headers.
-
-    Exchange reads the recipients from To, Cc and Bcc and takes Bcc out. Raises ``UnsupportedFeature`` for an envelope that
-    leaves out somebody whom the headers name, or that has another sender.
-    """
-    _check_envelope_from(message, account)
-    named = {address.mailbox.lower() for address in (*message.to, *message.cc, *message.bcc)}
-    wanted = {mailbox.lower() for mailbox in message.recipients}
-    if named - wanted:
-        raise UnsupportedFeature(
-            "EWS sends to everybody whom To, Cc and Bcc name; this envelope leaves some of them out.",
-            code="send.envelope",
-            field="envelope_to",
-            remedy="Take them out of the headers, or send through SMTP.",
-        )
-    if message.sender is None:
-        message = message.replace(sender=Address(str(getattr(account.settings, "from_address", "")) or account.user_name))
-    return message
-
-
-def _check_envelope_from(message: Message, account: Account) -> None:
-    own = {account.user_name.lower(), str(getattr(account.settings, "from_address", "")).lower()}
-    own |= {message.sender.mailbox.lower()} if message.sender else set()
-    if message.envelope_from is not None and message.envelope_from.lower() not in own - {""}:
-        raise UnsupportedFeature(
-            "EWS sends with the return path of the mailbox; another one cannot be set.",
-            code="send.envelope",
-            field="envelope_from",
-            remedy="Leave the return path to the mailbox, or send through SMTP.",
-        )
-
-
-def mime_chunks(message: Message) -> Iterator[bytes]:
-    """Yield the bytes of a message, with a Bcc header for recipients that only its envelope names."""
-    named = {address.mailbox.lower() for address in (*message.to, *message.cc, *message.bcc)}
-    hidden = [mailbox for mailbox in message.recipients if mailbox.lower() not in named]
-    yield from (f"Bcc: {Address(mailbox).ascii_mailbox}\r\n".encode() for mailbox in hidden)
-    yield from message.chunks(keep_bcc=True)
+__all__ = ["check_folder", "receipt", "split_path", "weight"]
 
 
 def weight(message: Message) -> int:

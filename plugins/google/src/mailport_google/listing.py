@@ -104,11 +104,8 @@ async def changes(gmail: Gmail, place: Place) -> Listing:
     """List what came into a label since a place. Raises ``NotFound`` (``read.cursor``) where the history was dropped."""
     entries: dict[str, Entry] = {}
     since = latest = place.history
-    query = {"startHistoryId": place.history, "labelId": place.label, "historyTypes": ["messageAdded", "labelAdded"]}
     try:
-        async for page in _pages(
-            gmail, lambda users, more: users.history().list(userId="me", maxResults=PAGE, **query, **more)
-        ):
+        async for page in _history(gmail, place):
             latest = str(page.get("historyId", latest))
             for record in page.get("history", ()):
                 start = Place(user=place.user, label=place.label, history=since)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from mailport.account import Account
+from mailport.envelope import addressed
 from mailport.errors import MailportError, Refused
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
@@ -14,7 +15,7 @@ from mailport.transport import Sender
 from mailport_google.fields import GoogleOutgoing
 from mailport_google.gmail import Gmail
 from mailport_google.translate import malformed
-from mailport_google.wire import check_envelope, from_user, header_ids, receipt
+from mailport_google.wire import header_ids, receipt
 
 __all__ = ["GoogleSender"]
 
@@ -29,6 +30,7 @@ class GoogleSender(Sender):
 
     def __init__(self, account: Account, services: Services) -> None:
         assert isinstance(account.settings, GoogleOutgoing)  # noqa: S101 - core dispatches accounts of this protocol only
+        self._account = account
         self._settings = account.settings
         self._gmail = Gmail(account, services)
         self.max_in_flight = account.settings.parallel_requests
@@ -46,8 +48,7 @@ class GoogleSender(Sender):
 
     async def send(self, message: Message) -> Receipt:
         """Hand over one message. Gmail takes it for all recipients or for none; later refusals come as bounces."""
-        message = from_user(message, self._settings.from_address or self._settings.user_name)
-        check_envelope(message, self._settings.user_name)
+        message = addressed(message, self._account)
         try:
             answer = await self._gmail.call(partial(_send_request, message), "send")
             key = _key(answer)

@@ -9,10 +9,10 @@ from typing import Any
 from googleapiclient.errors import MediaUploadSizeError
 from googleapiclient.http import MediaUpload
 
+from mailport.envelope import chunks_with_bcc
 from mailport.errors import ConfigurationError
 from mailport.message import Message
 from mailport_google.translate import too_large
-from mailport_google.wire import rendered
 
 __all__ = ["RawUpload", "send_request"]
 
@@ -91,6 +91,6 @@ def send_request(message: Message, users: Any) -> Any:
 
 def _upload(message: Message) -> RawUpload:
     try:
-        return RawUpload(rendered(message))
+        return RawUpload(chunks_with_bcc(message))
     except OSError as error:
         raise ConfigurationError("The file of the message cannot be read.", code="message.unreadable") from error

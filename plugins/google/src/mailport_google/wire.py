@@ -1,4 +1,4 @@
-"""Messages as Gmail wants them, and its answers as receipts. Gmail has no envelope: recipients are the headers."""
+"""Gmail's answers as receipts, facts and bytes. Pure."""
 
 from __future__ import annotations
 
@@ -8,73 +8,23 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from mailport.address import Address
-from mailport.errors import UnsupportedFeature
 from mailport.message import Message
 from mailport.receipt import Receipt, RecipientResult, Status
 
 __all__ = [
-    "check_envelope",
     "find_raw",
     "flags",
-    "from_user",
     "header_ids",
     "raw_chunks",
     "raw_size",
     "receipt",
     "received_at",
-    "rendered",
 ]
 
 _FLAGS = {"STARRED": "\\Flagged", "DRAFT": "\\Draft"}
 _RAW = re.compile(rb'"raw"\s*:\s*"([A-Za-z0-9_-]*)(?:=|\\u003d)*"')  # Google escapes some signs in JSON
 _STEP = 4 * 64 * 1024
 """Characters of base64 that are decoded at once."""
-
-
-def from_user(message: Message, address: str) -> Message:
-    """Return the message with a From address."""
-    return message if message.sender is not None else message.replace(sender=Address(address))
-
-
-def check_envelope(message: Message, user_name: str) -> None:
-    """Refuse an envelope that the headers cannot express, before anything is sent."""
-    if message.envelope_from is not None and message.envelope_from.lower() not in _own(message, user_name):
-        raise UnsupportedFeature(
-            "Gmail sets the return path itself: it is the user's address.",
-            code="send.envelope_from",
-            field="envelope_from",
-            remedy="Leave envelope_from out, or send through SMTP.",
-        )
-    wanted = {address.lower() for address in message.recipients}
-    surplus = [address for address in _visible(message) if address.lower() not in wanted]
-    if surplus:
-        raise UnsupportedFeature(
-            f"Gmail sends to every address in To and Cc, also to {surplus[0]}, which envelope_to leaves out.",
-            code="send.envelope_to",
-            field="envelope_to",
-            remedy="Name only addresses in To and Cc that shall receive the message, or send through SMTP.",
-        )
-
-
-def _own(message: Message, user_name: str) -> set[str]:
-    return {user_name.lower(), *({message.sender.mailbox.lower()} if message.sender else ())}
-
-
-def _visible(message: Message) -> tuple[str, ...]:
-    return tuple(address.mailbox for address in (*message.to, *message.cc))
-
-
-def rendered(message: Message) -> Iterator[bytes]:
-    """Yield the message's bytes; recipients that only the envelope names go into a Bcc header, which Gmail removes."""
-    if message.envelope_to is None:
-        yield from message.chunks(keep_bcc=True)
-        return
-    visible = {address.lower() for address in _visible(message)}
-    hidden = [address for address in message.recipients if address.lower() not in visible]
-    if hidden:
-        yield b"Bcc: " + ",\r\n ".join(hidden).encode() + b"\r\n"
-    yield from message.chunks(keep_bcc=False)
 
 
 def receipt(message: Message, key: str, stored_id: str | None) -> Receipt:

@@ -15,7 +15,7 @@ from mailport.errors import MailportError, Uncertain, Unreachable
 from mailport.message import Message
 from mailport_graph.client import Call, GraphClient, Progress
 from mailport_graph.translate import malformed, refusal, uncertain
-from mailport_graph.wire import Envelope, attachment, draft, items_of, quoted, upload_item
+from mailport_graph.wire import attachment, draft, items_of, quoted, upload_item
 
 __all__ = ["find_original", "send_draft"]
 
@@ -38,13 +38,13 @@ async def find_original(client: GraphClient, message: Message) -> str | None:
     return None
 
 
-async def send_draft(client: GraphClient, message: Message, to: Envelope, *, original: str | None) -> str:
+async def send_draft(client: GraphClient, message: Message, *, original: str | None) -> str:
     """Send ``message`` by way of a draft, as an answer to ``original`` if that is given; return its id.
 
     Until the draft is sent every failure leaves the message unsent, and the draft is removed again. Once it may have been
     sent nothing is removed: under its id lies the copy in Sent Items.
     """
-    path = await _create(client, message, to, original)
+    path = await _create(client, message, original)
     sending = Progress()
     try:
         for file in message.attachments:
@@ -59,8 +59,8 @@ async def send_draft(client: GraphClient, message: Message, to: Envelope, *, ori
     return unquote(path.rpartition("/")[2])
 
 
-async def _create(client: GraphClient, message: Message, to: Envelope, original: str | None) -> str:
-    content = draft(message, to)
+async def _create(client: GraphClient, message: Message, original: str | None) -> str:
+    content = draft(message)
     if original is None:
         return await _created(client, Call(method="POST", path=f"{client.mailbox}/messages", body=content))
     headers = content.pop("internetMessageHeaders", None)  # these can be given at creation only

@@ -7,7 +7,7 @@ from copy import copy
 from urllib.parse import quote
 
 from mailport.account import Account
-from mailport.address import Address
+from mailport.envelope import addressed
 from mailport.errors import PermissionDenied, Refused, Throttled, TransportError, Uncertain
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
@@ -18,7 +18,7 @@ from mailport_graph.drafts import find_original, send_draft
 from mailport_graph.fields import GraphOutgoing
 from mailport_graph.outbox import Outbox
 from mailport_graph.paths import Path, Plan, choose
-from mailport_graph.wire import Envelope, attachment, base64_text, draft, envelope, items_of, mime, quoted
+from mailport_graph.wire import attachment, base64_text, draft, items_of, mime, quoted
 
 __all__ = ["GraphSender"]
 
@@ -61,10 +61,9 @@ class GraphSender(Sender):
         Raises ``UnsupportedFeature`` where no way carries what the account does not give up.
         """
         async with self._places:
-            message = self._with_sender(message)
-            to = envelope(message, self._account.user_name)
+            message = addressed(message, self._account)
             try:
-                return await self._deliver(message, to)
+                return await self._deliver(message)
             except (Refused, Throttled, Uncertain) as error:
                 own = copy(error)  # one failure may be that of many messages, each with a receipt of its own
                 own.receipt = Receipt.for_all(message.message_id, message.recipients, _STATUS[type(error)], text=str(error))
@@ -84,30 +83,25 @@ class GraphSender(Sender):
             return True
         return None if found else False  # a draft may be on its way out
 
-    def _with_sender(self, message: Message) -> Message:
-        if message.sender is not None:
-            return message
-        return message.replace(sender=Address(self._settings.from_address or self._account.user_name))
-
-    async def _deliver(self, message: Message, to: Envelope) -> Receipt:
-        raw = mime(message, to)
+    async def _deliver(self, message: Message) -> Receipt:
+        raw = mime(message)
         plan = choose(message, self._settings, fits_mime=raw is not None)
         if plan.path is Path.MIME:
             await self._outbox.send(self._submission(base64_text(raw or b""), "text/plain"))
         elif plan.path is Path.JSON:
-            await self._outbox.send(self._submission(_whole(message, to), "application/json"))
+            await self._outbox.send(self._submission(_whole(message), "application/json"))
         else:
-            return await self._deliver_draft(message, to, plan)
+            return await self._deliver_draft(message, plan)
         return self._receipt(message, plan)
 
-    async def _deliver_draft(self, message: Message, to: Envelope, plan: Plan) -> Receipt:
+    async def _deliver_draft(self, message: Message, plan: Plan) -> Receipt:
         original = await find_original(self._client, message) if plan.path is Path.REPLY else None
         if plan.path is Path.REPLY and original is None:
             plan = choose(message, self._settings, fits_mime=False, has_original=False)
         if plan.path is Path.JSON:
-            await self._outbox.send(self._submission(_whole(message, to), "application/json"))
+            await self._outbox.send(self._submission(_whole(message), "application/json"))
             return self._receipt(message, plan)
-        return self._receipt(message, plan, await send_draft(self._client, message, to, original=original))
+        return self._receipt(message, plan, await send_draft(self._client, message, original=original))
 
     def _submission(self, body: object, content_type: str) -> Call:
         return Call(method="POST", path=f"{self._client.mailbox}/sendMail", body=body, content_type=content_type)
@@ -123,7 +117,7 @@ class GraphSender(Sender):
         )
 
 
-def _whole(message: Message, to: Envelope) -> dict[str, object]:
+def _whole(message: Message) -> dict[str, object]:
     """Return a message with its files for one request that leaves no copy."""
     files = [attachment(file) for file in message.attachments]
-    return {"message": draft(message, to) | ({"attachments": files} if files else {}), "saveToSentItems": False}
+    return {"message": draft(message) | ({"attachments": files} if files else {}), "saveToSentItems": False}

@@ -6,25 +6,22 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from mailport.address import Address
 from mailport.content import Attachment
-from mailport.errors import UnsupportedFeature
+from mailport.envelope import chunks_with_bcc, hidden
 from mailport.message import Message
 from mailport_graph.translate import malformed
 
 __all__ = [
     "MIME_LIMIT",
-    "Envelope",
     "attachment",
     "base64_text",
     "carried_headers",
     "draft",
-    "envelope",
     "items_of",
     "local_link",
     "mime",
@@ -43,41 +40,14 @@ _HEADERS = 5  # custom headers of a draft, all beginning with x- (ErrorInvalidIn
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """Who gets a message, by the header that names them; Graph knows no other envelope."""
-
-    to: tuple[Address, ...]
-    cc: tuple[Address, ...]
-    bcc: tuple[str, ...]
-
-
-def envelope(message: Message, mailbox: str) -> Envelope:
-    """Return who gets the message. Raises ``UnsupportedFeature`` for an envelope that headers cannot express."""
-    wanted = set(message.recipients)
-    named = [address.mailbox for address in (*message.to, *message.cc)]
-    if any(address not in wanted for address in named):
-        raise _no_envelope("Microsoft Graph sends to everybody whom To and Cc name.", "envelope_to")
-    own = {mailbox.lower(), message.sender.mailbox.lower() if message.sender else ""}
-    if message.envelope_from is not None and message.envelope_from.lower() not in own:
-        raise _no_envelope("Microsoft Graph has no return path of its own.", "envelope_from")
-    return Envelope(message.to, message.cc, tuple(address for address in message.recipients if address not in named))
-
-
-def _no_envelope(said: str, field: str) -> UnsupportedFeature:
-    return UnsupportedFeature(said, code="send.envelope", field=field, remedy="Put the addresses into the headers.")
-
-
-def mime(message: Message, to: Envelope) -> bytes | None:
+def mime(message: Message) -> bytes | None:
     """Return the message as MIME with its Bcc, which Exchange takes off; None where it is larger than ``MIME_LIMIT``."""
     made = bytearray()
-    for chunk in message.chunks():
+    for chunk in chunks_with_bcc(message):
         made += chunk
         if len(made) > MIME_LIMIT:
             return None
-    end = b"\r\n" if b"\r\n" in made[:1000] else b"\n"
-    bcc = b"," + end + b" "
-    return (b"Bcc: " + bcc.join(map(_on_wire, to.bcc)) + end if to.bcc else b"") + bytes(made)
+    return bytes(made)
 
 
 def base64_text(raw: bytes) -> str:
@@ -85,18 +55,14 @@ def base64_text(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
-def _on_wire(mailbox: str) -> bytes:
-    return Address(mailbox).ascii_mailbox.encode()
-
-
-def draft(message: Message, to: Envelope) -> dict[str, Any]:
+def draft(message: Message) -> dict[str, Any]:
     """Return the message as a ``message`` resource without its attachments. Exchange makes the text beside HTML itself."""
     made: dict[str, Any] = {
         "subject": message.subject,
         "body": {"contentType": "html" if message.html else "text", "content": message.html or message.text},
-        "toRecipients": [_recipient(address) for address in to.to],
-        "ccRecipients": [_recipient(address) for address in to.cc],
-        "bccRecipients": [_recipient(Address(mailbox)) for mailbox in to.bcc],
+        "toRecipients": [_recipient(address) for address in message.to],
+        "ccRecipients": [_recipient(address) for address in message.cc],
+        "bccRecipients": [_recipient(Address(mailbox)) for mailbox in hidden(message)],
         "replyTo": [_recipient(address) for address in message.reply_to],
         "internetMessageId": message.message_id,
     }
