@@ -23,6 +23,7 @@ _OURS = {
     "subjects": "SubjectRecogniser",
     "templates": "TemplateRecogniser",
     "truncate": "TruncateRecogniser",
+    "winmail": "WinmailRecogniser",
 }
 
 
