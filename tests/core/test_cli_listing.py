@@ -107,17 +107,19 @@ def test_without_the_extra_it_says_how_to_install_it():
 
 
 def test_a_reader_that_goes_away_is_no_error():
-    """``mailport protocols | head -0`` prints no traceback."""
-    with subprocess.Popen([*MAILPORT, "protocols"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    """``mailport protocols --json | head -0`` prints no traceback."""
+    with subprocess.Popen([*MAILPORT, "protocols", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
     assert process.returncode == 141
 
 
 @pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_people_get_a_table_with_colours(terminal, more, coloured):
+def test_people_get_a_table_with_colours(terminal, site, more, coloured):
     """On a terminal there is a heading; NO_COLOR is respected."""
-    environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | more
+    site.install("mailport-quiet", modules={"quiet": ""}, plugins={"quiet": "quiet"})
+    environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    environ |= {"PYTHONPATH": str(site.path)} | more
     with subprocess.Popen(
         [*MAILPORT, "plugins"], stdout=terminal.program_side, stderr=subprocess.DEVNULL, env=environ
     ) as process:
