@@ -95,9 +95,9 @@ class BounceRecogniser(Recogniser):
     def recognise(self, message: Message, rules: RecognitionRules) -> Bounce | None:
         """Return the recipients at fault and the mail concerned, or None."""
         report = read_report(message, "message/delivery-status", "message/global-delivery-status")
-        if report and _is_from_server(message):
+        if report and _tells_recipients(report) and _is_from_server(message):
             return _from_report(report)
-        prose = read_prose(message, rules) if _may_be_prose(message) else None
+        prose = None if _is_other_report(message) else read_prose(message, rules)
         return _from_prose(prose) if prose else None
 
 
@@ -107,9 +107,15 @@ def _is_from_server(message: Message) -> bool:
     return is_report or has_null_return_path(message) or bool(message.sender and is_machine(message.sender))
 
 
-def _may_be_prose(message: Message) -> bool:
-    """Whether prose is worth reading: other kinds of report are not bounces, whatever they say."""
-    return "multipart/report" not in message.header("Content-Type").lower()
+def _is_other_report(message: Message) -> bool:
+    """Whether it is a receipt or a complaint: those are not bounces, whatever their prose says."""
+    content_type = message.header("Content-Type").lower()
+    return "disposition-notification" in content_type or "feedback-report" in content_type
+
+
+def _tells_recipients(report: Report) -> bool:
+    """Whether the part for machines is complete; some servers leave it at their own name and write the rest as prose."""
+    return any("final-recipient" in block or "original-recipient" in block for block in report.blocks)
 
 
 def _from_report(report: Report) -> Bounce | None:
@@ -136,9 +142,10 @@ def _recipient(block: Mapping[str, str]) -> FailedRecipient | None:
 
 def _address(field: str) -> str:
     """Return the address of "rfc822; bob@example.org"; X.400 names and Exchange's own have none."""
-    kind, _, value = field.partition(";")
-    address = value.strip().strip("<>").strip()
-    return address if kind.strip().lower() in {"rfc822", "utf-8"} and "@" in address else ""
+    kind, semicolon, value = field.partition(";")
+    address = (value if semicolon else kind).strip().strip("<>").strip()
+    is_mail = not semicolon or kind.strip().lower() in {"rfc822", "rfc/822", "utf-8"}
+    return address if is_mail and "@" in address else ""
 
 
 def _diagnostic(block: Mapping[str, str]) -> str:

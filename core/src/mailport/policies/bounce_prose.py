@@ -78,9 +78,9 @@ _MAIL_CONCERNED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _ADDRESS = r"[^\s<>()\[\]:;,@\"']{1,64}@[A-Za-z0-9.-]{1,255}[A-Za-z0-9]"
-# "<bob@example.org>:" of qmail and Postfix, "  bob@example.org" of Exim, "bob@example.org (bob@example.org)" and
-# "bob@example.org on Mon, ..." of Exchange.
-_RECIPIENT_LINE = re.compile(rf"[ \t]*<?({_ADDRESS})>?(?:[ \t]*$|:|[ \t]+\(|[ \t]+on )")
+# "<bob@example.org>:" of qmail and Postfix, "  bob@example.org" of Exim, a quoted one of GMX, "bob@example.org
+# (bob@example.org)" and "bob@example.org on Mon, ..." of Exchange.
+_RECIPIENT_LINE = re.compile(rf"[ \t]*[<\"]?({_ADDRESS})[>\"]?(?:[ \t]*$|:|[ \t]+\(|[ \t]+on )")
 _ANY_ADDRESS = re.compile(_ADDRESS)
 _ID_LINE = re.compile(r"^.{0,40}message-id\b.*$", re.IGNORECASE | re.MULTILINE)
 _REFUSAL = re.compile(r"(?<![\d.])(?:5\d\d[ -]|5\.\d{1,3}\.\d{1,3}(?!\.?\d))")
@@ -109,7 +109,7 @@ def _reason(message: Message, said: str) -> str:
     """Name the sign of a server. What people quote or forward is not enough: the sender or a header must fit too."""
     mark = _mark(message)
     by_daemon = message.sender is not None and is_machine(message.sender)
-    by_server = by_daemon or (message.sender is not None and message.sender.local_part.lower() == "postmaster")
+    by_server = by_daemon or message.sender is None or message.sender.local_part.lower() == "postmaster"
     if not (mark or by_server or has_null_return_path(message)):
         return ""
     server = next((server for server, opening in _OPENINGS if opening.search(said)), "")

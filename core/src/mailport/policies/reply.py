@@ -119,7 +119,8 @@ def _signatures(lines: Sequence[str]) -> Iterator[int]:
     for at in range(tail, len(lines)):
         line = lines[at].strip()
         says_goodbye = at > first and _is_closing(line) and (at in by_library or bool(pattern(_CLOSING).match(line)))
-        if (says_goodbye or line in {"--", "__"} or pattern(_FOOTER).match(line)) and _is_short(lines, at + 1):
+        marked = line in {"--", "__"} or (bool(pattern(_FOOTER).match(line)) and not _is_sentence(line))
+        if (says_goodbye or marked) and _is_short(lines, at + 1):
             yield at
 
 
@@ -127,6 +128,10 @@ def _is_closing(line: str) -> bool:
     """Whether a line says goodbye and no more: few words, after a comma only a name."""
     closing, _, name = line.partition(",")
     return len(line.split()) <= 6 and not line.endswith((".", "?", ":")) and (len(closing) < 50) and _is_name(name)
+
+
+def _is_sentence(line: str) -> bool:
+    return line.endswith((".", "?", "!")) and len(line.split()) > 6
 
 
 def _is_name(text: str) -> bool:
@@ -140,6 +145,6 @@ def _is_short(lines: Sequence[str], at: int) -> bool:
         if pattern("<disclaimer>").search(line):
             return True
         filled += bool(line)
-        if filled > _LONGEST_SIGNATURE or (line.endswith((".", "?", "!")) and len(line.split()) > 5):
+        if filled > _LONGEST_SIGNATURE or _is_sentence(line):
             return False
     return True

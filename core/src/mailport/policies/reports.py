@@ -10,7 +10,7 @@ from mailport.content import Attachment
 from mailport.message import Message
 from mailport.reading import split_headers
 
-__all__ = ["Report", "message_id_in", "read_report"]
+__all__ = ["Report", "mails_concerned", "message_id_in", "read_report"]
 
 _READ = 1_000_000
 """Bytes of a part that are read: a report about a thousand recipients stays below."""
@@ -52,8 +52,8 @@ def _text(part: Attachment) -> str:
 
 def _original_message_id(message: Message, blocks: Iterable[Mapping[str, str]]) -> str:
     """Ask the mail concerned; where it was left out a field of the report, or the thread."""
-    for part in message.attachments:
-        if part.content_type.lower() in _MAIL_CONCERNED and (found := message_id_in(_head(part.content))):
+    for head in mails_concerned(message):
+        if found := message_id_in(head):
             return found
     for block in blocks:
         if field := block.get("x-original-message-id") or block.get("original-message-id"):  # Gmail; RFC 8098
@@ -61,8 +61,11 @@ def _original_message_id(message: Message, blocks: Iterable[Mapping[str, str]]) 
     return message.in_reply_to or next(reversed(message.references), "")
 
 
-def _head(content: bytes) -> str:
-    return split_headers(content[:_READ])[0].decode("utf-8", "replace")
+def mails_concerned(message: Message) -> Iterator[str]:
+    """Yield the header block of each attached mail."""
+    for part in message.attachments:
+        if part.content_type.lower() in _MAIL_CONCERNED:
+            yield split_headers(part.content[:_READ])[0].decode("utf-8", "replace")
 
 
 def message_id_in(text: str) -> str:

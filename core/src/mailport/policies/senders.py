@@ -13,7 +13,9 @@ from mailport.rules import RecognitionRules
 __all__ = ["SenderRecogniser", "SenderVerdict", "is_machine", "writes_without_reading"]
 
 # RFC 2142 and RFC 3834 section 2; Exchange Online writes its reports as MicrosoftExchange<32 hexadecimal digits>@.
-_MACHINE = re.compile(r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|microsoftexchange[0-9a-f]{32})", re.IGNORECASE)
+_MACHINE = re.compile(
+    r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|mail[-_.]delivery[-_.](?:sub)?system|microsoftexchange[0-9a-f]{32})", re.IGNORECASE
+)
 _MUTE = re.compile(
     r"(?:(?:[\w.-]*[-_.+])?(?:no|not|do[-_.]?not|dont)[-_.]?(?:reply|respond)(?:[-_.+].*)?|listserv|majordomo|bounces?(?:[-+_].*)?)",
     re.IGNORECASE,

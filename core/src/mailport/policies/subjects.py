@@ -89,25 +89,23 @@ _ID = r"(?P<id>[A-Za-z]{0,10}[-_./]?\d[\w-]*(?:[./]\w+)*)"
 def ids_in(subject: str, words: Mapping[str, str]) -> Iterator[SubjectId]:
     """Yield the ids that follow a mapped word, in the order of the subject; prefixes of replies do not hinder (MAT-09)."""
     base = base_subject(subject)
-    found = [
-        (match.start(), SubjectId(word, object_type, _candidates(base, match)))
-        for word, object_type in words.items()
-        if word.strip()
-        for match in re.finditer(rf"(?<!\w){_spaced(word)}(?![^\W\d_]){_BETWEEN}{_ID}", base, re.IGNORECASE)
-    ]
-    seen = set[tuple[str, tuple[str, ...]]]()
-    for _, one in sorted(found, key=lambda pair: pair[0]):
-        if (one.object_type, one.candidates) not in seen:
-            seen.add((one.object_type, one.candidates))
-            yield one
+    found = sorted(
+        ((match, word, object_type) for word, object_type in words.items() if word.strip() for match in _matches(word, base)),
+        key=lambda one: one[0].start(),
+    )
+    end = 0
+    for match, word, object_type in found:
+        if match.start() >= end:  # "Incident INC-4711" is one id, though INC may be a word as well
+            yield SubjectId(word, object_type, _candidates(match))
+            end = match.end()
 
 
-def _spaced(word: str) -> str:
-    return r"\s+".join(re.escape(piece) for piece in unicodedata.normalize("NFC", word).split())
+def _matches(word: str, subject: str) -> Iterator[re.Match[str]]:
+    spaced = r"\s+".join(re.escape(piece) for piece in unicodedata.normalize("NFC", word).split())
+    return re.finditer(rf"(?<!\w){spaced}(?![^\W\d_]){_BETWEEN}{_ID}", subject, re.IGNORECASE)
 
 
-def _candidates(subject: str, match: re.Match[str]) -> tuple[str, ...]:
-    """Where nothing stands between word and id the word may be part of it: INC4711 is both "INC4711" and "4711"."""
-    number = match["id"].rstrip("-")
-    whole = subject[match.start() : match.start("id")] + number
-    return (whole, number) if whole.isalnum() else (number,)
+def _candidates(match: re.Match[str]) -> tuple[str, ...]:
+    """Where word and id are written together the word may be part of it: INC4711 is both "INC4711" and "4711"."""
+    number, whole = match["id"].rstrip("-"), match.group().rstrip("-")
+    return (whole, number) if re.fullmatch(r"[\w-]+", whole) else (number,)
