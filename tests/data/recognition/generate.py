@@ -79,6 +79,8 @@ def _build(entry: dict[str, Any]) -> bytes:
     elif entry.get("shape") == "attached-bounce":
         bounce = next(one for one in _described("bounces") if one["name"] == "postfix-unknown-user")
         content = _multipart("mixed", entry, _text(body), "Content-Type: message/rfc822\n\n" + _build(bounce).decode())
+    elif entry.get("shape") == "attached-mail":
+        content = _multipart("mixed", entry, _text(body), "Content-Type: message/rfc822\n\n" + entry["attached"].lstrip("\n"))
     else:
         content = _text(body, entry.get("shape", "plain"), entry.get("encoding", "8bit"))
     head = "".join(f"{name}: {_header(value)}\n" for name, value in _headers(entry))

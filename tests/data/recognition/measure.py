@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from mailport import Message
 from mailport.policies.automatic import AutomaticKind, AutomaticRecogniser
 from mailport.policies.bounce import Bounce, BounceRecogniser
+from mailport.policies.complaints import ComplaintRecogniser
 from mailport.policies.reply import ReplyRecogniser
 from tests.data.recognition.generate import RULES, Labelled, labelled
 
@@ -42,7 +43,7 @@ def is_auto_reply(message: Message) -> bool:
 
 
 def is_automatic(message: Message) -> bool:
-    return AutomaticRecogniser().recognise(message, RULES) is not None or is_bounce(message)
+    return any(one.recognise(message, RULES) for one in (AutomaticRecogniser(), BounceRecogniser(), ComplaintRecogniser()))
 
 
 def bounce_of(message: Message) -> Bounce | None:
