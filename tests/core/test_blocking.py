@@ -1,6 +1,7 @@
 """The host for applications without asyncio."""
 
 import os
+import signal
 import threading
 
 import pytest
@@ -88,3 +89,58 @@ def test_a_closed_host_can_be_used_again(desk, values, compose):
     assert desk.submit(compose(), desk.account(values)).accepted
     assert desk.test_connection(desk.account(values)).passed
     assert desk.protocols()[0].key == "memory"
+
+
+@pytest.fixture
+def ctrl_c():
+    """Press Ctrl-C a moment later."""
+    timer = threading.Timer(0.3, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+    timer.start()
+    yield
+    timer.join()
+
+
+def test_ctrl_c_withdraws_the_message(desk, memory, values, compose, ctrl_c):
+    """When the interrupt reaches the caller, the message has been given up, and the session serves the next one."""
+    account = desk.account(values)
+    with memory.bodies.held(), pytest.raises(KeyboardInterrupt):
+        desk.submit(compose(), account)
+    assert memory.under_way == set()
+    assert desk.submit(compose(), account).accepted
+    assert len(memory.accepted) == 1
+
+
+def test_ctrl_c_ends_a_poll(desk, memory, values, compose, ctrl_c):
+    """The interrupt reaches the caller as what it is, and the connection is closed by then."""
+    memory.mailboxes[ANN].add(compose().to_bytes())
+    with pytest.raises(KeyboardInterrupt), desk.poll(desk.account(values, "incoming")) as round_:
+        (delivery,) = round_
+        memory.faults.silent = True
+        delivery.read()
+    assert memory.open_connections == []
+
+
+def test_ctrl_c_ends_the_opening_of_a_poll(desk, memory, values, ctrl_c):
+    """A server that is silent from the start holds nobody up."""
+    memory.faults.silent = True
+    with pytest.raises(KeyboardInterrupt), desk.poll(desk.account(values, "incoming")):
+        pass
+    assert memory.open_connections == []
+
+
+def test_a_delivery_after_its_round_is_an_error(desk, memory, values, compose):
+    """Reading after the mailbox was closed says so instead of waiting for ever."""
+    memory.mailboxes[ANN].add(compose().to_bytes())
+    with desk.poll(desk.account(values, "incoming")) as round_:
+        (delivery,) = round_
+    with pytest.raises(RuntimeError, match="inside its block"):
+        delivery.read()
+
+
+def test_a_host_that_cannot_be_made_leaves_no_thread():
+    """A wrong option is an error at the first use, each time, and nothing keeps running."""
+    before = threading.active_count()
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            blocking.Mailport(no_such_option=True).protocols()
+    assert threading.active_count() == before

@@ -10,8 +10,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -29,6 +28,9 @@ from mailport.transport import Acknowledgement, Action, Cursor, Delivery
 __all__ = ["Mailport", "Round"]
 
 T = TypeVar("T")
+
+_CLEANUP = 10.0
+"""Seconds that Ctrl-C waits for what it cancelled."""
 
 
 class Mailport:
@@ -188,22 +190,40 @@ class _Engine:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mailport", daemon=True)
         self._thread.start()
-        self.mailport = self.run(_made(make))
+        try:
+            self.mailport = self.run(_made(make))
+        except BaseException:
+            self._end_loop()
+            raise
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` in the loop; Ctrl-C cancels it and waits until it has cleaned up."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        ended = threading.Event()
+        future = asyncio.run_coroutine_threadsafe(_watched(work, ended), self._loop)
         try:
             return future.result()
         except KeyboardInterrupt:
             future.cancel()
+            ended.wait(_CLEANUP)
             raise
 
     def stop(self) -> None:
-        self.run(self.mailport.close())
+        try:
+            self.run(self.mailport.close())
+        finally:
+            self._end_loop()
+
+    def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _watched(work: Coroutine[Any, Any, T], ended: threading.Event) -> T:
+    try:
+        return await work
+    finally:
+        ended.set()
 
 
 async def _made(make: Callable[[], host.Mailport]) -> host.Mailport:
@@ -211,30 +231,52 @@ async def _made(make: Callable[[], host.Mailport]) -> host.Mailport:
 
 
 class _Work:
-    """A poll as one task of the loop: what it opened must be closed by the same task."""
+    """A poll as one task of the loop: what it opened must be closed by the same task.
+
+    Cancelling an order cancels the poll: nobody knows how far the order came.
+    """
 
     def __init__(self, engine: _Engine) -> None:
         self._engine = engine
-        self._orders: asyncio.Queue[tuple[Coroutine[Any, Any, Any], Future[Any]] | None] = asyncio.Queue()
+        self._orders: asyncio.Queue[tuple[Coroutine[Any, Any, Any], asyncio.Future[Any]] | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     async def enter(self, mailport: host.Mailport, account: Account, cursor: Cursor, limit: int | None) -> poll.Round:
         entered: asyncio.Future[poll.Round] = asyncio.get_running_loop().create_future()
         self._task = asyncio.ensure_future(self._serve(mailport, account, cursor, limit, entered))
-        return await entered
+        return await self._of(entered)
 
     async def leave(self) -> None:
         self._orders.put_nowait(None)
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
+            with suppress(asyncio.CancelledError):  # by an order that was given up, and its caller knows
+                self._task.result()
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self._engine.run(self._order(work))
 
     async def _order(self, work: Coroutine[Any, Any, T]) -> T:
-        answer: Future[T] = Future()
+        if self._task is None or self._task.done():
+            work.close()
+            raise _over()
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._orders.put_nowait((work, answer))
-        return await asyncio.wrap_future(answer)
+        return await self._of(answer)
+
+    async def _of(self, answer: asyncio.Future[T]) -> T:
+        """Wait for what the task answers."""
+        assert self._task is not None  # noqa: S101 - a poll is entered first
+        waited: list[asyncio.Future[Any]] = [answer, self._task]
+        try:
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            answer.cancel()
+            self._task.cancel()
+            raise
+        if not answer.done():
+            raise _over()
+        return answer.result()
 
     async def _serve(
         self,
@@ -253,10 +295,22 @@ class _Work:
             if entered.done():
                 raise
             entered.set_exception(error)
+        finally:
+            while not self._orders.empty():
+                if (order := self._orders.get_nowait()) is not None:
+                    order[0].close()  # it came too late
 
 
-async def _carry_out(work: Coroutine[Any, Any, Any], answer: Future[Any]) -> None:
+def _over() -> RuntimeError:
+    return RuntimeError("This poll is over: read what it found inside its block.")
+
+
+async def _carry_out(work: Coroutine[Any, Any, Any], answer: asyncio.Future[Any]) -> None:
     try:
-        answer.set_result(await work)
+        result = await work
     except Exception as error:
-        answer.set_exception(error)
+        if not answer.done():
+            answer.set_exception(error)
+    else:
+        if not answer.done():
+            answer.set_result(result)
