@@ -1,7 +1,5 @@
 """What Exchange says, as errors: classes, codes, waiting times and remedies."""
 
-import time
-from email.utils import formatdate
 from typing import Any
 
 import exchangelib.errors
@@ -24,7 +22,7 @@ from mailport.transport import Rung
 from mailport_ews.codes import KNOWN
 from mailport_ews.fields import PROTOCOL
 from mailport_ews.hosted import HostedEwsWarning, is_hosted
-from mailport_ews.translate import explain_error, explain_status, seconds
+from mailport_ews.translate import explain_error, explain_status
 from tests.plugins.ews.test_fields import AUTH_LOGIN, PLAIN
 
 
@@ -93,15 +91,6 @@ def test_ews_that_is_switched_off(hosted: Account) -> None:
 def test_hosts_of_microsoft(host: str, expected: bool) -> None:
     """Only Microsoft's own hosts are hosted ones."""
     assert is_hosted(f"https://{host}/EWS/Exchange.asmx") is expected
-
-
-def test_retry_after_is_seconds_or_a_date() -> None:
-    """Retry-After holds seconds or a date; anything else says nothing."""
-    # REL-03
-    assert seconds("120") == 120
-    assert 55 <= (seconds(formatdate(time.time() + 60, usegmt=True)) or 0) <= 61
-    assert seconds("soon") is None
-    assert seconds(None) is None
 
 
 def test_words_of_the_server_are_cleaned(own: Account) -> None:

@@ -17,7 +17,7 @@ from mailport.errors import (
     TransportError,
     Unreachable,
 )
-from mailport_ews.translate import seconds
+from mailport.waiting import retry_after
 
 __all__ = ["blame_token_request", "explain_discovery", "explain_result", "explain_token_status", "malformed_token"]
 
@@ -147,9 +147,9 @@ def explain_discovery(account: Account) -> MailportError:
     )
 
 
-def explain_token_status(status: int, retry_after: str | None) -> MailportError:
+def explain_token_status(status: int, header: str | None) -> MailportError:
     """Return an answer that says nothing about the credentials as an error: it asks nobody for new ones (REL-06)."""
-    waits = seconds(retry_after)
+    waits = retry_after(header)
     if status == 429:
         return Throttled(
             "The token server asks to come back later.",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 import requests
@@ -24,10 +22,11 @@ from mailport.errors import (
     TransportError,
     Unreachable,
 )
+from mailport.waiting import retry_after
 from mailport_ews.codes import KNOWN
 from mailport_ews.hosted import blocked_remedy, is_hosted
 
-__all__ = ["explain_error", "explain_status", "is_gone", "malformed", "raise_broken", "request_id", "seconds"]
+__all__ = ["explain_error", "explain_status", "is_gone", "malformed", "raise_broken", "request_id"]
 
 _LONGEST = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -90,7 +89,7 @@ def explain_status(status: int, headers: Mapping[str, str], account: Account) ->
     if status == 403:
         return _forbidden(account, facts)
     if status in (429, 503):
-        return _busy(status, seconds(headers.get("Retry-After")), facts)
+        return _busy(status, retry_after(headers.get("Retry-After")), facts)
     if status == 413:
         known = KNOWN["ErrorMessageSizeExceeded"]
         return known.kind(f"{known.said} (HTTP 413)", code=known.code, remedy=known.remedy, **facts)
@@ -146,14 +145,12 @@ def _forbidden(account: Account, facts: dict[str, Any]) -> MailportError:
     )
 
 
-def _busy(status: int, retry_after: float | None, facts: dict[str, Any]) -> MailportError:
-    if status == 503 and retry_after is None:
+def _busy(status: int, waits: float | None, facts: dict[str, Any]) -> MailportError:
+    if status == 503 and waits is None:
         return Unreachable(
             "The server is not available now (HTTP 503).", code="greeting.unavailable", remedy=_NOT_TAKEN, **facts
         )
-    return Throttled(
-        f"The server asks to come back later (HTTP {status}).", retry_after=retry_after, remedy=_NOT_TAKEN, **facts
-    )
+    return Throttled(f"The server asks to come back later (HTTP {status}).", retry_after=waits, remedy=_NOT_TAKEN, **facts)
 
 
 def _wrong_address(status: int, facts: dict[str, Any]) -> MailportError:
@@ -206,18 +203,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         yield link
         inner = (link.__cause__, link.__context__, getattr(link, "reason", None), *link.args)
         waiting += [found for found in inner if isinstance(found, BaseException)]
-
-
-def seconds(retry_after: str | None) -> float | None:
-    """Return a Retry-After header, which holds seconds or a date, in seconds."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except ValueError:
-        return None
 
 
 def _clean(said: str, account: Account) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
+
+from mailport.waiting import retry_after
 
 __all__ = ["Said", "read_answer", "read_token_answer"]
 
@@ -81,19 +82,9 @@ def _reasons(error: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _retry_after(headers: Mapping[str, str], message: str) -> float | None:
-    """Return the seconds of a Retry-After header (a number or a date), or of the time that Gmail writes into its text."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdigit():
-        return float(value)
-    until = _date(value, message)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds()) if until else None
-
-
-def _date(value: str, message: str) -> datetime | None:
-    with suppress(ValueError, TypeError):
-        if value:
-            date = parsedate_to_datetime(value)
-            return date if date.tzinfo else date.replace(tzinfo=UTC)
-        if found := _UNTIL.search(message):
-            return datetime.fromisoformat(found[1])
-    return None
+    """Return the seconds of a Retry-After header, or until the time that Gmail writes into its text."""
+    said = retry_after(headers.get("retry-after"))
+    if said is None and (found := _UNTIL.search(message)):
+        with suppress(ValueError):
+            return max(0.0, (datetime.fromisoformat(found[1]) - datetime.now(UTC)).total_seconds())
+    return said

@@ -18,9 +18,10 @@ from mailport import egress
 from mailport.errors import MailportError, Throttled, Unreachable
 from mailport.services import Services
 from mailport.tls import context, explain
+from mailport.waiting import retry_after
 from mailport_graph.fields import GraphSettings
 from mailport_graph.network import tls_profile
-from mailport_graph.translate import at_login, retry_after
+from mailport_graph.translate import at_login
 
 __all__ = ["Answer", "LoginClient"]
 

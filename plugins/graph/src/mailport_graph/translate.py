@@ -7,8 +7,6 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -23,6 +21,7 @@ from mailport.errors import (
     Uncertain,
     Unreachable,
 )
+from mailport.waiting import retry_after
 from mailport_graph.fields import GraphSettings
 from mailport_graph.remedies import BY_CODE, BY_NUMBER, BY_OAUTH_ERROR, BY_STATUS, Meaning
 
@@ -34,7 +33,6 @@ __all__ = [
     "login_refused",
     "malformed",
     "refusal",
-    "retry_after",
     "uncertain",
     "unknown_tenant",
 ]
@@ -75,17 +73,6 @@ class Answer:
             if isinstance(error, dict):
                 return str(error.get("code") or "")[:100], str(error.get("message") or "")
         return "", ""
-
-
-def retry_after(value: str | None) -> float | None:
-    """Return the seconds that a ``Retry-After`` header means: a number, or an HTTP date."""
-    if value is None:
-        return None
-    with suppress(ValueError):
-        return max(0.0, float(value))
-    with suppress(ValueError, TypeError):
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    return None
 
 
 def refusal(answer: Answer, account: Account, *, sending: bool = False) -> MailportError:

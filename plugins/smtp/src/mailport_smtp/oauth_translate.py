@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from mailport.account import Account
@@ -17,9 +15,10 @@ from mailport.errors import (
     TransportError,
     Unreachable,
 )
+from mailport.waiting import retry_after
 from mailport_smtp.said import clean
 
-__all__ = ["blame_token_request", "explain_answer", "malformed", "seconds"]
+__all__ = ["blame_token_request", "explain_answer", "malformed"]
 
 # OAuth error: class, code, field, remedy. RFC 6749 section 5.2; the client's proof is named when it is known which it was.
 _ERRORS: dict[str, tuple[type[MailportError], str, str, str]] = {
@@ -58,12 +57,12 @@ _ERRORS: dict[str, tuple[type[MailportError], str, str, str]] = {
 }
 
 
-def explain_answer(status: int, body: bytes, retry_after: str | None, account: Account) -> MailportError:
+def explain_answer(status: int, body: bytes, header: str | None, account: Account) -> MailportError:
     """Return an answer other than 200 as an error."""
     said = _said(body)
     text = clean(str(said.get("error_description") or said.get("error") or ""), account)
     facts: dict[str, Any] = {"provider_code": _number(text) or str(status), "request_id": _request_id(said)}
-    waits = seconds(retry_after)
+    waits = retry_after(header)
     if status == 429:
         return _throttled(waits, facts)
     if status >= 500 or said.get("error") in ("temporarily_unavailable", "server_error"):
@@ -117,18 +116,6 @@ def blame_token_request(error: MailportError) -> None:
     if not error.code.startswith("authentication."):
         error.code = "authentication.token_" + error.code.replace(".", "_")
         error.field = error.field if error.field in ("ca_certificates", "proxy_url") else "token_url"
-
-
-def seconds(retry_after: str | None) -> float | None:
-    """Return a Retry-After header, which holds seconds or a date, in seconds."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except ValueError:
-        return None
 
 
 def _said(body: bytes) -> dict[str, Any]:
