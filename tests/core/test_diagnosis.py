@@ -1,5 +1,7 @@
 """Test Connection: a ladder whose first failure is the cause."""
 
+import asyncio
+
 import pytest
 
 from mailport import ConfigurationError, Direction, Mailport
@@ -180,3 +182,26 @@ async def test_a_rung_that_passed_stays_passed(memory, values):
     steps = [Step((Rung.CAPABILITIES,), fine), Step((Rung.CAPABILITIES, Rung.AUTHENTICATION), nothing)]
     states = {result.rung: result.state for result in (await report_of(memory, values, Scripted(steps))).rungs}
     assert (states[Rung.CAPABILITIES], states[Rung.AUTHENTICATION]) == (State.PASSED, State.SKIPPED)
+
+
+async def test_a_test_that_is_cancelled_hangs_up(memory, values):
+    """Who closes the form leaves no connection behind."""
+    begun = asyncio.Event()
+
+    class Endless(Scripted):
+        closed = False
+
+        async def close(self):
+            self.closed = True
+
+    async def wait():
+        begun.set()
+        await asyncio.Event().wait()
+
+    probe = Endless([Step((Rung.CONNECT,), wait)])
+    test = asyncio.ensure_future(report_of(memory, values, probe))
+    await begun.wait()
+    test.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await test
+    assert probe.closed

@@ -1,9 +1,22 @@
 """The way of incoming mail through the host."""
 
+from contextlib import asynccontextmanager
+
 import pytest
 
-from mailport import Action, ActionKind, AuthenticationFailed, EventKind, Mailport, NotFound
+from mailport import (
+    Action,
+    ActionKind,
+    AuthenticationFailed,
+    ConfigurationError,
+    EventKind,
+    Mailport,
+    NotFound,
+    PluginError,
+)
+from mailport.poll import poll
 from mailport.testing.memory import MemoryPlugin
+from mailport.transport import Receiver
 from tests.core.conftest import ANN
 from tests.core.test_submit import Observer
 
@@ -75,3 +88,46 @@ async def test_observers_are_told_of_each_delivery_and_of_failure(memory, values
             await subjects(mail, mail.account(values | {"password": "x"}, "incoming"))
     assert [event.kind for event in observer.events] == [*[EventKind.RECEIVED] * 3, EventKind.FAILED]
     assert observer.events[-1].code == "authentication.refused"
+
+
+async def test_a_direction_is_not_mistaken_for_the_other(mail, outgoing, incoming):
+    """An account that sends has no mailbox to read, one that receives has sent nothing."""
+    with pytest.raises(ConfigurationError, match="sends; it cannot receive") as caught:
+        async with mail.poll(outgoing):
+            pass
+    assert caught.value.code == "settings.direction"
+    with pytest.raises(ConfigurationError, match="receives; it cannot send"):
+        await mail.find("<any@example.org>", incoming)
+
+
+class Faulty(Receiver):
+    """Breaks the contract at the point that a test names."""
+
+    def __init__(self, at):
+        self.at, self.closed = at, False
+
+    async def open(self):
+        if self.at == "open":
+            raise KeyError("bug")
+
+    async def close(self):
+        self.closed = True
+
+    @asynccontextmanager
+    async def fetch(self, cursor, limit=None):
+        raise KeyError("bug")
+        yield
+
+    async def acknowledge(self, deliveries, action):
+        return ()
+
+
+@pytest.mark.parametrize("at", ["open", "fetch"])
+async def test_a_transport_that_breaks_while_it_opens_is_a_plugin_error(incoming, at):  # PLG-03
+    """One broken plugin is one error that names whom to tell, and what was opened is closed."""
+    receiver, events = Faulty(at), []
+    with pytest.raises(PluginError):
+        async with poll(incoming, receiver, None, None, events.append):
+            pass
+    assert [(event.kind, event.code) for event in events] == [(EventKind.FAILED, "plugin.broken")]
+    assert receiver.closed == (at == "fetch")

@@ -16,7 +16,7 @@ from mailport.errors import ConfigurationError, Problem
 from mailport.fields import ComponentType, Direction, ProtocolFields, Settings
 from mailport.rules import IncomingRules, OutgoingRules
 
-__all__ = ["Account", "check_component", "validate", "with_stored_secrets"]
+__all__ = ["Account", "check_component", "check_direction", "validate", "with_stored_secrets"]
 
 RECEIVE_TIMEOUT = 100.0
 """Seconds an incoming account waits for its server; the default of Send Mail Timeout, which only outgoing accounts have."""
@@ -121,6 +121,16 @@ def with_stored_secrets(
 def _value(model: type[Settings], values: Mapping[str, Any], name: str) -> str:
     value = values.get(name)
     return str(model.model_fields[name].get_default() if value is None else value)
+
+
+def check_direction(account: Account, wanted: Direction) -> None:
+    """Refuse to send through an account that receives, or the other way round."""
+    if account.direction is wanted:
+        return
+    said = "receives; it cannot send" if wanted is Direction.OUTGOING else "sends; it cannot receive"
+    raise ConfigurationError(
+        f"This account {said}.", code="settings.direction", field="protocol", remedy=f"Name the account for {wanted} mail."
+    )
 
 
 def check_component(protocol: ProtocolFields, account: Account) -> None:

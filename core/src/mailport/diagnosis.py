@@ -184,8 +184,16 @@ async def diagnose(
     that mail is looked for. ``on_rung`` is told each result as it comes.
     """
     ladder = _Ladder(account=account, results={})
-    deadline = time.monotonic() + account.timeout
-    async for step in _steps(account, probe, services, sender, receiver):
+    try:
+        await _climb_all(ladder, _steps(account, probe, services, sender, receiver), on_rung)
+    finally:
+        await _close(probe)
+    return ladder.report()
+
+
+async def _climb_all(ladder: _Ladder, steps: AsyncIterator[Step], on_rung: Callable[[RungResult], None] | None) -> None:
+    deadline = time.monotonic() + ladder.account.timeout
+    async for step in steps:
         before = dict(ladder.results)
         started = time.monotonic()
         try:
@@ -198,8 +206,6 @@ async def diagnose(
                 on_rung(result)
         if ladder.failed:
             break
-    await _close(probe)
-    return ladder.report()
 
 
 async def _close(probe: Probe) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from mailport.account import Account, check_component, validate
+from mailport.account import Account, check_component, check_direction, validate
 from mailport.diagnosis import Report, RungResult, SessionProbe, diagnose, failed_settings
 from mailport.egress import EgressPolicy
 from mailport.errors import ConfigurationError, MailportError, PluginError
@@ -25,7 +25,7 @@ from mailport.services import Services
 from mailport.session import SessionLimits, SessionPool
 from mailport.submit import submit
 from mailport.tokens import TokenCache
-from mailport.transport import Cursor, Probe, Receiver, Sender
+from mailport.transport import Cursor, Probe, Receiver, Sender, plugin_errors
 
 __all__ = ["Mailport"]
 
@@ -123,8 +123,10 @@ class Mailport:
 
     async def find(self, message_id: str, account: Account) -> bool | None:
         """Say whether a message left through this account; None where the protocol cannot tell."""
+        check_direction(account, Direction.OUTGOING)
         async with self._pool.lend(account) as lent:
-            return await lent.sender.find(message_id)
+            with plugin_errors("look a message up"):
+                return await lent.sender.find(message_id)
 
     async def test_connection(
         self,
@@ -156,6 +158,7 @@ class Mailport:
         return _made(self._registry.bind("mailport_send", account, self._services, Sender), account)
 
     def _receiver(self, account: Account) -> Receiver:
+        check_direction(account, Direction.INCOMING)
         check_component(self.protocol(account.protocol), account)
         return _made(self._registry.bind("mailport_receive", account, self._services, Receiver), account)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from mailport.account import Account
 from mailport.errors import MailportError
@@ -73,7 +73,10 @@ async def poll(
         )
 
     try:
-        async with receiver, receiver.fetch(cursor, limit) as deliveries:
+        async with AsyncExitStack() as opened:
+            with plugin_errors("open the mailbox"):
+                await opened.enter_async_context(receiver)
+                deliveries = await opened.enter_async_context(receiver.fetch(cursor, limit))
             yield Round(receiver, deliveries, cursor, lambda delivery: tell(EventKind.RECEIVED, delivery.key))
     except MailportError as error:
         tell(EventKind.FAILED, code=error.code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from mailport.account import Account
+from mailport.account import Account, check_direction
 from mailport.errors import (
     ConfigurationError,
     MailportError,
@@ -16,12 +16,12 @@ from mailport.errors import (
     UnsupportedFeature,
 )
 from mailport.events import Event, EventKind
+from mailport.fields import Direction
 from mailport.message import Message
 from mailport.policies import Policy
 from mailport.reading.sendable import check_sendable
 from mailport.receipt import Receipt, Status
 from mailport.registry import Registry
-from mailport.rules import OutgoingRules
 from mailport.session import SessionPool
 from mailport.transport import Sender, plugin_errors
 
@@ -42,8 +42,9 @@ async def submit(message: Message, account: Account, registry: Registry, pool: S
 
 
 async def _send(message: Message, account: Account, policies: Sequence[Policy], pool: SessionPool) -> Receipt:
+    check_direction(account, Direction.OUTGOING)
     _check_rules(account, policies)
-    _check(message, account)
+    _check(message)
     prepared = apply(message, account, policies)
     return prepared if isinstance(prepared, Receipt) else await _deliver(prepared, account, pool)
 
@@ -66,9 +67,7 @@ def _check_rules(account: Account, policies: Sequence[Policy]) -> None:
 _POLICY_RULES = frozenset({"block_outgoing_email", "email_address_override", "embedded_image_type", "attach_conversation_id"})
 
 
-def _check(message: Message, account: Account) -> None:
-    if not isinstance(account.rules, OutgoingRules):
-        raise ConfigurationError("This account receives; it cannot send.", code="settings.direction", field="protocol")
+def _check(message: Message) -> None:
     if message.original is not None:
         check_sendable(message.original, recipients_elsewhere=message.envelope_to is not None)
     if message.sender is None and message.original is not None:
