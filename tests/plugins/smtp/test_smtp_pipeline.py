@@ -269,6 +269,22 @@ async def test_a_file_that_vanishes_is_told_before_anything_is_sent(tmp_path: Pa
             assert (await sender.send(message())).accepted
 
 
+async def test_a_file_that_vanishes_under_way_is_not_the_others_fault(tmp_path: Path) -> None:
+    """Its sender is told to keep the file; the message behind it on the session is unsent, and worth another try."""
+    file, gate = tmp_path / "big.eml", Gate()
+    file.write_bytes(cast("bytes", BIG.original))
+    with ScriptedSmtp({"DATA": gate}, extensions=("PIPELINING",)) as server:
+        async with sending(account(server.port)) as sender:
+            works = [asyncio.ensure_future(sender.send(one)) for one in (Message.read(file), message())]
+            await gate.wait()
+            file.unlink()
+            gate.opened = True
+            lost, behind = await asyncio.gather(*works, return_exceptions=True)
+    assert isinstance(lost, ConfigurationError)
+    assert isinstance(behind, Unreachable)
+    assert not server.messages
+
+
 async def test_an_upload_that_moves_does_not_time_out() -> None:
     """Progress resets the clock: a slow reader gets a large message in more than Send Mail Timeout.  # OUT-22"""
 

@@ -261,7 +261,7 @@ class Pipeline(asyncio.Protocol):
                 last = piece
         except MailportError as error:  # the message's file is gone: that is no fault of the session's
             transaction.fail(error)
-            raise
+            raise Withdrawn from error
         return Question(last, (transaction.hear_last,), transaction)
 
     async def _write_piece(self, piece: bytes) -> None:
