@@ -34,32 +34,36 @@ def make(request: pytest.FixtureRequest, ews: FakeEws) -> Make:
     return made
 
 
+# PLG-02
 class TestSender(SenderConformance):
-    """PLG-02: the sender."""
+    """The sender."""
 
     @pytest.fixture
     def harness(self, make: Make) -> Any:
         return make(EwsSenderHarness)
 
 
+# PLG-02
 class TestReceiver(ReceiverConformance):
-    """PLG-02: the receiver."""
+    """The receiver."""
 
     @pytest.fixture
     def harness(self, make: Make) -> Any:
         return make(EwsReceiverHarness)
 
 
+# PLG-02
 class TestProbe(ProbeConformance):
-    """PLG-02: Test Connection."""
+    """Test Connection."""
 
     @pytest.fixture
     def harness(self, make: Make) -> Any:
         return make(EwsSenderHarness)
 
 
+# PLG-01 PLG-02 VER-01
 class TestFields(FieldsConformance):
-    """PLG-01, PLG-02: what the plugin declares; VER-01: settings of earlier releases load."""
+    """What the plugin declares; settings of earlier releases load."""
 
     @pytest.fixture
     def declared(self) -> Declared:

@@ -1,6 +1,7 @@
 """Signing in: passwords by Basic and NTLM, tokens with a secret and a certificate, TLS and egress of the account's own."""
 
 import asyncio
+import socket
 import ssl
 import warnings
 from pathlib import Path
@@ -54,6 +55,22 @@ async def test_another_cloud(oauth: dict[str, Any], tokens: TokenEndpoint) -> No
     # VER-05
     await send(oauth, client_resource_url="https://partner.outlook.cn/")
     assert tokens.requests[0]["scope"] == "https://partner.outlook.cn/.default"
+
+
+async def test_hanging_token_servers_hold_up_nobody_else(ews: FakeEws, oauth: dict[str, Any]) -> None:
+    """However many applications wait for a token server that hangs, another one sends meanwhile."""
+    # PLG-03
+    services = Services()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        senders = [sender(oauth, services, client_login_url=url, client_id=f"app-{n}") for n in range(12)]
+        stuck = [asyncio.create_task(each.open()) for each in senders]
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10), sender(oauth, services) as free:
+            assert (await free.send(mail())).accepted
+        assert not any(task.done() for task in stuck)
+    outcomes = await asyncio.gather(*stuck, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Unreachable}
 
 
 async def test_tokens_are_reused(oauth: dict[str, Any], tokens: TokenEndpoint) -> None:

@@ -26,7 +26,7 @@ WRONG = "heron-violet-17"
 
 
 class GraphHarness(SenderHarness, ReceiverHarness):
-    """The agent's mailbox at the fake; PLG-01, PLG-02."""
+    """The agent's mailbox at the fake."""
 
     protocol = FIELDS
     plugin = mailport_graph.plugin
@@ -121,20 +121,24 @@ def harness(tenant: Tenant) -> GraphHarness:
     return GraphHarness(tenant)
 
 
+# PLG-02
 class TestSender(SenderConformance):
-    """PLG-02: the cases of a sender."""
+    """The cases of a sender."""
 
 
+# PLG-02
 class TestReceiver(ReceiverConformance):
-    """PLG-02: the cases of a receiver."""
+    """The cases of a receiver."""
 
 
+# PLG-02
 class TestProbe(ProbeConformance):
-    """PLG-02: the cases of a probe."""
+    """The cases of a probe."""
 
 
+# PLG-01
 class TestFields(FieldsConformance):
-    """PLG-01: what the plugin declares."""
+    """What the plugin declares."""
 
     @pytest.fixture
     def declared(self) -> Declared:
