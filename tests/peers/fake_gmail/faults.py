@@ -11,7 +11,7 @@ class Fault:
 
     With a `status` that and `body` are the answer, and nothing was done. `cut` ends the connection before the request's
     body is read, or instead of the answer when the work was done; `truncate` lets only so many bytes of the right answer
-    out, `garble` makes its JSON unreadable, `delay` is in seconds.
+    out, `garble` makes its JSON unreadable; `delay` before it and `drip` between two of its bytes are in seconds.
     """
 
     where: str = ""
@@ -23,6 +23,7 @@ class Fault:
     truncate: int | None = None
     garble: bool = False
     delay: float = 0.0
+    drip: float = 0.0
 
     def concerns(self, operation: str) -> bool:
         """Whether it happens to a request of `operation`; counts it."""

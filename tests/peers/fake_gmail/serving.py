@@ -155,7 +155,7 @@ class TlsServer:
             self._end.wait(fault.delay + self.latency)
             if fault.cut == "after":
                 raise HangUp
-            handler.send(answer, fault.truncate)
+            handler.send(answer, fault)
         finally:
             with self._lock:
                 self.under_way -= 1
@@ -212,12 +212,16 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             reset(self.connection)
 
-    def send(self, answer: Answer, truncate: int | None) -> None:
-        """Write an answer in one piece; with `truncate` only the first bytes of its body, and then the end."""
+    def send(self, answer: Answer, fault: Fault) -> None:
+        """Write an answer in one piece, or as a fault wants it: only the first bytes of its body, or one by one."""
         head = [f"HTTP/1.1 {answer.status} Status"]
         head += [f"{name}: {value}" for name, value in (*answer.headers, ("Content-Length", str(len(answer.body))))]
-        self.wfile.write("\r\n".join([*head, "", ""]).encode() + answer.body[:truncate])
-        if truncate is not None:
+        body = answer.body[: fault.truncate]
+        self.wfile.write("\r\n".join([*head, "", ""]).encode() + (b"" if fault.drip else body))
+        for at in range(len(body) if fault.drip else 0):
+            time.sleep(fault.drip)
+            self.wfile.write(body[at : at + 1])
+        if fault.truncate is not None:
             self.close_connection = True
 
     def log_message(self, *_: object) -> None:

@@ -135,8 +135,17 @@ async def test_silence_after_the_hand_over_is_uncertain(google: Google) -> None:
     assert isinstance(error, Uncertain)
 
 
+# OUT-22 SEC-07
+async def test_an_answer_that_drips_is_a_timeout(google: Google) -> None:
+    """A server that sends its answer byte by byte keeps nobody for longer than one that stays silent."""
+    google.gmail.faults.append(Fault(where="send", drip=0.05))
+    async with asyncio.timeout(10):
+        assert isinstance(await error_of(google, send_mail_timeout=1), Uncertain)
+
+
+# OUT-22
 async def test_progress_resets_the_clock(google: Google) -> None:
-    """OUT-22: an upload that takes longer than the timeout but goes on is no silence."""
+    """An upload that takes longer than the timeout but goes on is no silence."""
     big = mail(google, attachments=[Attachment(filename="big.bin", content=bytes(9_000_000))])
     google.gmail.reads_slowly = 0.03
     async with opened(google, send_mail_timeout=2) as sender:

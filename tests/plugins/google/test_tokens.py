@@ -1,6 +1,7 @@
 """Tokens: fetched once, shared, renewed once, and never asked for in a loop."""
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -42,6 +43,31 @@ async def test_one_request_serves_all_who_wait(google: Google) -> None:
     await asyncio.gather(*(sender.open() for sender in senders))
     await asyncio.gather(*(sender.close() for sender in senders))
     assert len(google.tokens.requests) == 1
+
+
+# PLG-03
+async def test_hanging_token_servers_hold_up_nobody_else(google: Google) -> None:
+    """However many accounts wait for a token server that hangs, another account sends meanwhile."""
+    services = Services()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/token"
+        accounts = [google.account(token_url=url, user_name=f"user{n}@example.test") for n in range(12)]
+        stuck = [asyncio.create_task(GoogleSender(account, services).open()) for account in accounts]
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10), GoogleSender(google.account(), services) as sender:
+            assert (await sender.send(mail(google))).accepted
+        assert not any(task.done() for task in stuck)
+    outcomes = await asyncio.gather(*stuck, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Unreachable}
+
+
+# SEC-07
+async def test_a_token_server_that_drips_is_a_timeout(google: Google) -> None:
+    """A token that comes byte by byte is waited for no longer than one that does not come."""
+    google.tokens.faults.append(Fault(drip=0.05))
+    async with asyncio.timeout(10):
+        error = await open_error(google.account(send_mail_timeout=1))
+    assert (type(error), error.code) == (TimedOut, "authentication.timeout")
 
 
 # SND-06

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,6 +25,8 @@ LONGEST_ANSWER = 256 * 1024 * 1024
 """Bytes after which an answer is cut off; the biggest message that Gmail takes is 150 MB, and travels as base64."""
 
 _PIECE = 256 * 1024
+_SLOWEST = 1024
+"""Bytes per second of an answer: a server that sends one at a time would otherwise keep a thread for days."""
 
 
 class BadAnswer(HTTPException):
@@ -68,7 +71,7 @@ class Line:
         try:
             target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
             answer = self._ask(connection, method, target, body, headers or {})
-            return _response(answer), _read(answer)
+            return _response(answer), _read(answer, self._way.timeout)
         except BaseException:
             connection.close()  # nobody knows how far it came
             raise
@@ -151,16 +154,21 @@ def _is_stale(sock: Any, timeout: float) -> bool:
         sock.settimeout(timeout)
 
 
-def _read(answer: HTTPResponse) -> bytes:
+def _read(answer: HTTPResponse, patience: float) -> bytes:
     pieces: list[bytes] = []
     left = LONGEST_ANSWER
-    while piece := answer.read(_PIECE):
+    until = time.monotonic() + patience
+    while piece := answer.read1(_PIECE):
         pieces.append(piece)
         left -= len(piece)
+        until += len(piece) / _SLOWEST
         if left < 0:
             raise BadAnswer("endless")
+        if time.monotonic() > until:
+            raise TimeoutError("the answer drips")
     if answer.length:  # reading in pieces does not notice this by itself
         raise IncompleteRead(b"", answer.length)
+    answer.close()  # nor, before Python 3.13, that it has ended
     content = b"".join(pieces)
     return _unzipped(content) if answer.getheader("content-encoding", "") == "gzip" else content
 
