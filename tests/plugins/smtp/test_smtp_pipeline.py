@@ -275,11 +275,13 @@ async def test_a_file_that_vanishes_under_way_is_not_the_others_fault(tmp_path: 
     file.write_bytes(cast("bytes", BIG.original))
     with ScriptedSmtp({"DATA": gate}, extensions=("PIPELINING",)) as server:
         async with sending(account(server.port)) as sender:
-            works = [asyncio.ensure_future(sender.send(one)) for one in (Message.read(file), message())]
+            first = asyncio.ensure_future(sender.send(Message.read(file)))
             await gate.wait()
+            second = asyncio.ensure_future(sender.send(message()))
+            await asyncio.sleep(0.05)
             file.unlink()
             gate.opened = True
-            lost, behind = await asyncio.gather(*works, return_exceptions=True)
+            lost, behind = await asyncio.gather(first, second, return_exceptions=True)
     assert isinstance(lost, ConfigurationError)
     assert isinstance(behind, Unreachable)
     assert not server.messages
