@@ -1,6 +1,6 @@
 """Receiving a large message: how much memory it takes, and how long it holds the event loop up.
 
-    python -m benchmarks.imap_memory [megabytes]
+    python benchmarks/imap_memory.py [megabytes]
 
 A Dovecot of its own holds one message of 50 MB; a fresh process per protocol reads it as a stream, writes it to a file and
 compares it. Peak memory is that of the process while reading, above what it had when it was connected (what the start has
@@ -24,6 +24,8 @@ from contextlib import suppress
 from imaplib import IMAP4_SSL
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file
 
 from mailport.account import validate
 from mailport.fields import Direction
@@ -120,7 +122,7 @@ def child(way: str) -> None:
 
 def run(way: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Measure one way in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.imap_memory", "--child", way]
+    command = [sys.executable, __file__, "--child", way]
     done = subprocess.run(command, input=json.dumps(settings), capture_output=True, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
