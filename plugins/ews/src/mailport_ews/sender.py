@@ -24,7 +24,7 @@ __all__ = ["EwsSender"]
 DRAIN = 10.0
 """Seconds that closing waits for the answer to what was handed over."""
 
-_AMBIGUOUS = frozenset({"500", "502", "504", "ErrorTimeoutExpired"})
+_AMBIGUOUS = frozenset({"500", "502", "504", "ErrorTimeoutExpired", "ErrorInternalServerError"})
 """What a server or a gateway may say after it has sent the messages."""
 
 
