@@ -76,7 +76,7 @@ def _load_client_certificate(made: ssl.SSLContext, pem: str) -> None:
         with NamedTemporaryFile("w", suffix=".pem") as file:  # OpenSSL reads a key from a file only; mode 0600
             file.write(pem)
             file.flush()
-            made.load_cert_chain(file.name)
+            made.load_cert_chain(file.name, password="")  # OpenSSL would ask at the terminal for a passphrase
     except (ssl.SSLError, ValueError) as error:
         raise ConfigurationError(
             "The client certificate cannot be read.",

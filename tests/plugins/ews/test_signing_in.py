@@ -50,6 +50,16 @@ async def test_a_certificate_instead_of_a_secret(oauth: dict[str, Any], pki: Pki
     assert "client_secret" not in tokens.requests[0]
 
 
+async def test_an_unreadable_certificate(oauth: dict[str, Any], pki: Pki, tokens: TokenEndpoint) -> None:
+    """A key that cannot be read is told at its field, before anybody is asked for a token."""
+    # PLS-02
+    text = pki.client.read_text().replace("\n", "\nAAAA", 3)
+    with pytest.raises(ConfigurationError) as caught:
+        await send(oauth, client_secret_key="", client_certificate=text)
+    assert (caught.value.code, caught.value.field) == ("authentication.certificate_unreadable", "client_certificate")
+    assert tokens.requests == []
+
+
 async def test_another_cloud(oauth: dict[str, Any], tokens: TokenEndpoint) -> None:
     """The token is asked for the resource of the cloud that the account names."""
     # VER-05

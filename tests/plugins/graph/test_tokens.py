@@ -92,7 +92,7 @@ async def test_a_bad_certificate_is_told(tenant: Tenant, pki: Pki, pem: str) -> 
     with pytest.raises((AuthenticationFailed, ConfigurationError)) as caught:
         await tenant.sender(client_secret_key="", client_certificate=text).open()
     assert getattr(caught.value, "field", "") == "client_certificate"
-    assert text not in str(caught.value)
+    assert getattr(caught.value, "code", "").endswith("unreadable") == (pem == "broken")
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,8 @@ from typing import Any
 import requests
 
 from mailport.account import Account
-from mailport.errors import ConfigurationError, MailportError, TimedOut
+from mailport.certificate import certificate_and_key
+from mailport.errors import MailportError, TimedOut
 from mailport.services import Services
 from mailport.tokens import Token
 from mailport.worker import Worker
@@ -35,8 +35,6 @@ __all__ = ["access_token", "forget_token"]
 _LARGEST = 256 * 1024
 """Bytes of an answer; tokens have a few thousand."""
 _LIFETIME = 3600.0  # of a token whose answer does not say
-_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 async def access_token(account: Account, services: Services) -> str:
@@ -117,16 +115,8 @@ def _application(account: Account, http: _Http) -> Any:
 def _proof(settings: Any) -> Any:
     if settings.client_secret_key is not None:
         return settings.client_secret_key.get_secret_value()
-    pem = settings.client_certificate.get_secret_value()
-    key = _KEY.search(pem)
-    if key is None or not _CERTIFICATE.search(pem):
-        raise ConfigurationError(
-            "The client certificate cannot be read.",
-            code="settings.client_certificate",
-            field="client_certificate",
-            remedy="Paste the certificate and its private key without a passphrase, both in PEM form.",
-        )
-    return {"private_key": key[0], "public_certificate": "\n".join(_CERTIFICATE.findall(pem))}
+    certificates, key = certificate_and_key(settings.client_certificate.get_secret_value())
+    return {"private_key": key, "public_certificate": certificates}
 
 
 def _token(result: dict[str, Any], account: Account) -> Token:

@@ -6,14 +6,13 @@ import asyncio
 import base64
 import hashlib
 import json
-import re
-import ssl
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from mailport.account import Account
-from mailport.errors import ConfigurationError, MailportError, TimedOut, Unreachable
+from mailport.certificate import certificate_and_key
+from mailport.errors import MailportError, TimedOut, Unreachable
 from mailport.services import Services
 from mailport.tokens import Token
 from mailport.worker import Worker
@@ -24,8 +23,6 @@ from mailport_graph.translate import at_login, login_refused, unknown_tenant
 __all__ = ["Tokens", "roles"]
 
 _PATIENCE = 3  # a token takes two requests, each with the account's timeout between two bytes
-_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class Tokens:
@@ -93,45 +90,20 @@ class Tokens:
 
 
 def _proof(settings: GraphSettings) -> Any:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - in the thread, like msal
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
-
     if settings.client_secret_key is not None:
         return settings.client_secret_key.get_secret_value()
     pem = settings.client_certificate.get_secret_value() if settings.client_certificate else ""
-    key, certificate = _KEY.search(pem), _CERTIFICATE.search(pem)
-    if key is None or certificate is None:
-        raise _bad_certificate()
-    try:
-        load_pem_private_key(key.group().encode(), None)  # msal would log what it cannot read
-        der = ssl.PEM_cert_to_DER_cert(certificate.group())
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _bad_certificate() from error
-    return {
-        "private_key": key.group(),
-        "public_certificate": certificate.group(),
-        "thumbprint": hashlib.sha1(der, usedforsecurity=False).hexdigest(),
-    }
-
-
-def _bad_certificate() -> ConfigurationError:
-    return ConfigurationError(
-        "The client certificate cannot be used.",
-        code="authentication.certificate_unreadable",
-        field="client_certificate",
-        remedy="Paste the certificate and its private key without a passphrase, both in PEM form.",
-    )
+    certificates, key = certificate_and_key(pem)  # msal would log what it cannot read
+    return {"private_key": key, "public_certificate": certificates}
 
 
 def _explained(error: Exception, settings: GraphSettings) -> MailportError:
-    """Return what is behind an error of msal: ours that it wrapped, an unknown tenant, an unreadable key or answer."""
+    """Return what is behind an error of msal: ours that it wrapped, an unknown tenant, or an answer that cannot be read."""
     for cause in _causes(error):
         if isinstance(cause, MailportError):
             return cause
     if "authority configuration" in str(error):
         return unknown_tenant(settings)
-    if settings.client_certificate is not None and not isinstance(error, json.JSONDecodeError | KeyError):
-        return _bad_certificate()
     return Unreachable(
         "The token server gave an answer that cannot be read.",
         code="authentication.malformed",
