@@ -56,6 +56,21 @@ class Account:
         """The mailbox in User Name, or an empty string where the protocol has none."""
         return str(getattr(self.settings, "user_name", "") or "")
 
+    @property
+    def tls(self) -> bool | None:
+        """Whether connections are encrypted; None where no field decides it."""
+        field = self.settings.tls_field
+        return None if field is None else str(getattr(self.settings, field)).lower() != "none"
+
+    @property
+    def weaknesses(self) -> tuple[str, ...]:
+        """What makes the connections of this account less safe than usual, for people and for the log (SEC-02)."""
+        if self.tls is False:
+            return ("credentials travel without encryption",) if any(self.settings.secrets()) else ()
+        if self.component is ComponentType.BASIC:
+            return ("speaks TLS 1.0, and checks certificates less strictly",) if self.tls else ()
+        return ("allows TLS 1.1",) if getattr(self.settings, "minimum_tls_version", "") == "1.1" else ()
+
     @cached_property
     def key(self) -> str:
         """A digest of everything that decides which session may be used, secrets included; safe to show."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -30,6 +31,8 @@ from mailport.transport import Cursor, Probe, Receiver, Sender, plugin_errors
 __all__ = ["Mailport"]
 
 Made = TypeVar("Made")
+
+_log = logging.getLogger(__name__)
 
 
 class Mailport:
@@ -63,6 +66,7 @@ class Mailport:
             client_name=client_name,
             clock=clock,
         )
+        self._weak: set[str] = set()
         self._pool = SessionPool(self._sender, limits or SessionLimits(), clock)
 
     def __repr__(self) -> str:
@@ -155,27 +159,34 @@ class Mailport:
         )
 
     def _sender(self, account: Account) -> Sender:
+        self._tell_weaknesses(account)
         return _made(self._registry.bind("mailport_send", account, self._services, Sender), account)
 
     def _receiver(self, account: Account) -> Receiver:
         check_direction(account, Direction.INCOMING)
         check_component(self.protocol(account.protocol), account)
+        self._tell_weaknesses(account)
         return _made(self._registry.bind("mailport_receive", account, self._services, Receiver), account)
 
     def _probe(self, account: Account) -> Probe:
+        self._tell_weaknesses(account)
         probe = self._registry.bind("mailport_test_connection", account, self._services, Probe)
         if probe is not None:
             return probe
         return SessionProbe(self._sender(account) if account.direction is Direction.OUTGOING else self._receiver(account))
 
+    def _tell_weaknesses(self, account: Account) -> None:
+        """Log, once for each account, what weakens its connections (SEC-02)."""
+        if account.weaknesses and account.key not in self._weak:
+            self._weak.add(account.key)
+            _log.warning("%s (%s) %s", account.user_name, account.protocol, "; ".join(account.weaknesses))
+
     def _check_legacy_tls(self, account: Account) -> None:
-        field = account.settings.tls_field
-        uses_tls = field is not None and str(getattr(account.settings, field)).lower() != "none"
-        if account.component is ComponentType.BASIC and uses_tls and not self._allow_legacy_tls:
+        if account.component is ComponentType.BASIC and account.tls and not self._allow_legacy_tls:
             raise ConfigurationError(
                 "Component type Basic speaks TLS 1.0, which this deployment does not allow.",
                 code="settings.legacy_tls",
-                field=field,
+                field=account.settings.tls_field,
                 remedy="Choose Advanced.",
             )
 
