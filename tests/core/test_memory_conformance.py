@@ -22,25 +22,25 @@ class DeclaredMemory(Declared):
         return (protocol(),)
 
 
-class TestSender(SenderConformance):
+class TestSender(SenderConformance):  # PLG-02
     @pytest.fixture(params=["everything", "nothing"])
     def harness(self, request: pytest.FixtureRequest) -> MemoryHarness:
         return MemoryHarness() if request.param == "everything" else MemoryHarness(Capabilities(local=True))
 
 
-class TestReceiver(ReceiverConformance):
+class TestReceiver(ReceiverConformance):  # PLG-02
     @pytest.fixture(params=["everything", "nothing"])
     def harness(self, request: pytest.FixtureRequest) -> MemoryHarness:
         return MemoryHarness() if request.param == "everything" else MemoryHarness(Capabilities(local=True))
 
 
-class TestProbe(ProbeConformance):
+class TestProbe(ProbeConformance):  # PLG-02
     @pytest.fixture
     def harness(self) -> MemoryHarness:
         return MemoryHarness()
 
 
-class TestFields(FieldsConformance):
+class TestFields(FieldsConformance):  # PLG-01
     @pytest.fixture
     def declared(self) -> Declared:
         sample = {"user_name": "ann@example.test", "password": "kestrel-amber-42"}

@@ -21,19 +21,19 @@ class OnDisk:
         return MaildirHarness(tmp_path)
 
 
-class TestSender(OnDisk, SenderConformance):
+class TestSender(OnDisk, SenderConformance):  # PLG-02
     """Sending into a Maildir."""
 
 
-class TestReceiver(OnDisk, ReceiverConformance):
+class TestReceiver(OnDisk, ReceiverConformance):  # PLG-02
     """Receiving from it."""
 
 
-class TestProbe(OnDisk, ProbeConformance):
+class TestProbe(OnDisk, ProbeConformance):  # PLG-02
     """Test Connection."""
 
 
-class TestFields(FieldsConformance):
+class TestFields(FieldsConformance):  # PLG-01
     """What the plugin declares."""
 
     @pytest.fixture

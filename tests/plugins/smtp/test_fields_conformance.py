@@ -24,7 +24,7 @@ RECEIVING: tuple[Mapping[str, Any], ...] = (
 )
 
 
-class TestFields(FieldsConformance):
+class TestFields(FieldsConformance):  # PLG-01
     """What the plugin declares."""
 
     @pytest.fixture

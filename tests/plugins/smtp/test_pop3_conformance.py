@@ -102,17 +102,17 @@ class OnScript:
             yield ScriptedHarness(server)
 
 
-class TestReceiverOnDovecot(OnDovecot, ReceiverConformance):
+class TestReceiverOnDovecot(OnDovecot, ReceiverConformance):  # PLG-02
     """Receiving from Dovecot with STLS."""
 
 
-class TestProbeOnDovecot(OnDovecot, ProbeConformance):
+class TestProbeOnDovecot(OnDovecot, ProbeConformance):  # PLG-02
     """Test Connection against Dovecot with STLS."""
 
 
-class TestReceiverOnScript(OnScript, ReceiverConformance):
+class TestReceiverOnScript(OnScript, ReceiverConformance):  # PLG-02
     """Receiving from a scripted server without TLS."""
 
 
-class TestProbeOnScript(OnScript, ProbeConformance):
+class TestProbeOnScript(OnScript, ProbeConformance):  # PLG-02
     """Test Connection against a scripted server without TLS."""

@@ -186,17 +186,17 @@ class OnScript:
             yield ScriptedHarness(server)
 
 
-class TestSenderOnPostfix(OnPostfix, SenderConformance):
+class TestSenderOnPostfix(OnPostfix, SenderConformance):  # PLG-02
     """Sending through Postfix with STARTTLS."""
 
 
-class TestProbeOnPostfix(OnPostfix, ProbeConformance):
+class TestProbeOnPostfix(OnPostfix, ProbeConformance):  # PLG-02
     """Test Connection against Postfix with STARTTLS."""
 
 
-class TestSenderOnScript(OnScript, SenderConformance):
+class TestSenderOnScript(OnScript, SenderConformance):  # PLG-02
     """Sending to a scripted server without TLS."""
 
 
-class TestProbeOnScript(OnScript, ProbeConformance):
+class TestProbeOnScript(OnScript, ProbeConformance):  # PLG-02
     """Test Connection against a scripted server without TLS."""
