@@ -1,6 +1,7 @@
 """Tokens by client credentials, from an endpoint that checks what it is given."""
 
 import asyncio
+import socket
 from dataclasses import replace
 from typing import Any
 
@@ -134,6 +135,21 @@ async def test_a_silent_endpoint_times_out(endpoint: TokenEndpoint, pki: Pki) ->
     error = await failure(account(endpoint, pki, send_mail_timeout=1))
     assert isinstance(error, TimedOut)
     assert error.code == "authentication.token_timeout"
+
+
+async def test_hanging_endpoints_hold_up_nobody_else(endpoint: TokenEndpoint, pki: Pki) -> None:
+    """However many clients wait for an endpoint that hangs, another one gets its token meanwhile.  # PLG-03"""
+    services = Services()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/token"
+        accounts = [account(endpoint, pki, token_url=url, client_id=f"client-{n}") for n in range(40)]
+        stuck = [asyncio.create_task(access_token(each, services)) for each in accounts]
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            assert await access_token(account(endpoint, pki), services)
+        assert not any(task.done() for task in stuck)
+    outcomes = await asyncio.gather(*stuck, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Unreachable}
 
 
 async def test_the_egress_policy_counts_for_the_token_url(endpoint: TokenEndpoint, pki: Pki) -> None:

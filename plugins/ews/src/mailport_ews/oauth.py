@@ -16,24 +16,21 @@ import requests
 
 from mailport.account import Account
 from mailport.certificate import certificate_and_key
-from mailport.errors import MailportError, TimedOut
+from mailport.errors import MailportError
 from mailport.services import Services
+from mailport.token_failures import blame_token_request, no_token, not_now, unanswered
 from mailport.tokens import Token
+from mailport.waiting import retry_after
 from mailport.worker import Worker
 from mailport_ews.dialing import Dialer, new_session
-from mailport_ews.oauth_translate import (
-    blame_token_request,
-    explain_discovery,
-    explain_result,
-    explain_token_status,
-    malformed_token,
-)
+from mailport_ews.oauth_translate import explain_discovery, explain_result
 from mailport_ews.translate import raise_broken
 
 __all__ = ["access_token", "forget_token"]
 
 _LARGEST = 256 * 1024
 """Bytes of an answer; tokens have a few thousand."""
+_FIELD = "client_login_url"
 _LIFETIME = 3600.0  # of a token whose answer does not say
 
 
@@ -65,18 +62,9 @@ async def _fetch(account: Account, services: Services) -> Token:
     except TimeoutError as error:
         if isinstance(error, MailportError):
             raise
-        raise _unanswered(account) from error
+        raise unanswered(_FIELD, "Try again later, and check Client Login URL.", account.timeout) from error
     finally:
         await worker.close()
-
-
-def _unanswered(account: Account) -> TimedOut:
-    return TimedOut(
-        f"No token came within {account.timeout:g} seconds.",
-        code="authentication.token_timeout",
-        field="client_login_url",
-        remedy="Try again later, and check Client Login URL.",
-    )
 
 
 def _ask(account: Account, dialer: Dialer) -> Token:
@@ -88,7 +76,7 @@ def _ask(account: Account, dialer: Dialer) -> Token:
     except Exception as error:  # msal has no class for what goes wrong below it
         if http.failure is not None:
             raise http.failure from http.failure.__cause__
-        raise (explain_discovery(account) if http.is_discovery else malformed_token()) from error
+        raise (explain_discovery(account) if http.is_discovery else _malformed()) from error
     finally:
         http.close()
     return _token(result or {}, account)
@@ -124,8 +112,12 @@ def _token(result: dict[str, Any], account: Account) -> Token:
     if "error" in result:
         raise explain_result(result, account)
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
-        raise malformed_token()
+        raise _malformed()
     return Token(value, float(result.get("expires_in") or _LIFETIME))
+
+
+def _malformed() -> MailportError:
+    return no_token(_FIELD, "Check Client Login URL.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +161,12 @@ class _Http:
         try:
             answer = self._exchange(method, url, **what)
         except MailportError as error:
-            blame_token_request(error)
+            blame_token_request(error, _FIELD)
             self.failure = error
             raise
         if answer.status_code == 429 or answer.status_code >= 500:
-            self.failure = explain_token_status(answer.status_code, answer.headers.get("Retry-After"))
+            waits = retry_after(answer.headers.get("Retry-After"))
+            self.failure = not_now(answer.status_code, waits, provider_code=str(answer.status_code))
             raise self.failure
         return answer
 

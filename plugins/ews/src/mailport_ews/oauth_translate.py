@@ -13,13 +13,10 @@ from mailport.errors import (
     AuthenticationFailed,
     ConfigurationError,
     MailportError,
-    Throttled,
-    TransportError,
     Unreachable,
 )
-from mailport.waiting import retry_after
 
-__all__ = ["blame_token_request", "explain_discovery", "explain_result", "explain_token_status", "malformed_token"]
+__all__ = ["explain_discovery", "explain_result"]
 
 _LONGEST = 300
 _LATER = "Nothing to do: it is tried again later."
@@ -145,43 +142,6 @@ def explain_discovery(account: Account) -> MailportError:
         field="client_tenant_id",
         remedy="Check Client Tenant ID (a GUID or a domain), and Client Login URL if it lies in a national cloud.",
     )
-
-
-def explain_token_status(status: int, header: str | None) -> MailportError:
-    """Return an answer that says nothing about the credentials as an error: it asks nobody for new ones (REL-06)."""
-    waits = retry_after(header)
-    if status == 429:
-        return Throttled(
-            "The token server asks to come back later.",
-            code="authentication.token_throttled",
-            retry_after=waits,
-            remedy=_LATER,
-            provider_code="429",
-        )
-    return Unreachable(
-        f"The token server cannot answer now (HTTP {status}).",
-        code="authentication.token_unavailable",
-        retry_after=waits,
-        remedy=_LATER,
-        provider_code=str(status),
-    )
-
-
-def malformed_token() -> MailportError:
-    """Return the error for an answer that holds no token."""
-    return TransportError(
-        "The token server's answer holds no token.",
-        code="authentication.token_malformed",
-        field="client_login_url",
-        remedy="Check Client Login URL.",
-    )
-
-
-def blame_token_request(error: MailportError) -> None:
-    """Make a failure to reach the token server one of signing in, with the field that says where it is."""
-    if not error.code.startswith("authentication."):
-        error.code = "authentication.token_" + error.code.replace(".", "_")
-        error.field = error.field if error.field in ("ca_certificates", "proxy_url") else "client_login_url"
 
 
 def _text(value: object) -> str | None:

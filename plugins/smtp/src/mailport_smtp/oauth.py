@@ -21,12 +21,14 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from mailport import tls
 from mailport.account import Account
 from mailport.egress import EgressPolicy
-from mailport.errors import MailportError, TimedOut, Unreachable
+from mailport.errors import MailportError, Unreachable
 from mailport.fields import Secret
 from mailport.services import Services
+from mailport.token_failures import blame_token_request, no_token, unanswered
 from mailport.tokens import Token
+from mailport.worker import Worker
 from mailport_smtp.assertion import sign
-from mailport_smtp.oauth_translate import blame_token_request, explain_answer, malformed
+from mailport_smtp.oauth_translate import explain_answer
 
 __all__ = ["access_token", "forget_token"]
 
@@ -81,29 +83,21 @@ def _credential(account: Account) -> str:
 
 
 async def _fetch(account: Account, services: Services) -> Token:
-    settings = _settings(account)
     request = _Request(account, services.egress)
+    worker = Worker("smtp-token", request.abort)  # of its own: an endpoint that hangs holds up nobody who asks another one
     try:
         async with asyncio.timeout(account.timeout):
-            answer = await asyncio.to_thread(request.post)
+            answer = await worker.run(request.post)
     except MailportError as error:
-        blame_token_request(error)
+        blame_token_request(error, "token_url")
         raise
     except TimeoutError as error:
-        request.abort()
-        raise _unanswered(settings, account.timeout) from error
+        raise unanswered("token_url", "Try again later, and check Token URL.", account.timeout) from error
+    finally:
+        await worker.close()
     if answer.status != 200:
         raise explain_answer(answer.status, answer.body, answer.retry_after, account)
     return _token(answer)
-
-
-def _unanswered(settings: _Settings, timeout: float) -> TimedOut:
-    return TimedOut(
-        f"{urlsplit(settings.token_url).hostname} issued no token within {timeout:g} seconds.",
-        code="authentication.token_timeout",
-        field="token_url",
-        remedy="Try again later, and check Token URL.",
-    )
 
 
 def _token(answer: Answer) -> Token:
@@ -111,10 +105,14 @@ def _token(answer: Answer) -> Token:
         said = json.loads(answer.body)
         value, lifetime = said["access_token"], float(said.get("expires_in") or _LIFETIME)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise malformed() from error
+        raise _malformed() from error
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-        raise malformed()
+        raise _malformed()
     return Token(value, lifetime)
+
+
+def _malformed() -> MailportError:
+    return no_token("token_url", "Check Token URL: it must be the token endpoint itself.")
 
 
 class _Request:

@@ -11,14 +11,12 @@ from mailport.errors import (
     AuthenticationFailed,
     ConfigurationError,
     MailportError,
-    Throttled,
-    TransportError,
-    Unreachable,
 )
+from mailport.token_failures import not_now
 from mailport.waiting import retry_after
 from mailport_smtp.said import clean
 
-__all__ = ["blame_token_request", "explain_answer", "malformed"]
+__all__ = ["explain_answer"]
 
 # OAuth error: class, code, field, remedy. RFC 6749 section 5.2; the client's proof is named when it is known which it was.
 _ERRORS: dict[str, tuple[type[MailportError], str, str, str]] = {
@@ -63,16 +61,8 @@ def explain_answer(status: int, body: bytes, header: str | None, account: Accoun
     text = clean(str(said.get("error_description") or said.get("error") or ""), account)
     facts: dict[str, Any] = {"provider_code": _number(text) or str(status), "request_id": _request_id(said)}
     waits = retry_after(header)
-    if status == 429:
-        return _throttled(waits, facts)
-    if status >= 500 or said.get("error") in ("temporarily_unavailable", "server_error"):
-        return Unreachable(
-            f"The token server cannot answer now ({status}).",
-            code="authentication.token_unavailable",
-            remedy="Try again later.",
-            retry_after=waits,
-            **facts,
-        )
+    if status == 429 or status >= 500 or said.get("error") in ("temporarily_unavailable", "server_error"):
+        return not_now(status, waits, **facts)
     if said.get("error") in _ERRORS:
         return _known(str(said["error"]), text, account, facts)
     return ConfigurationError(
@@ -89,33 +79,6 @@ def _known(error: str, text: str, account: Account, facts: dict[str, Any]) -> Ma
     if field == "client_secret_key" and getattr(account.settings, "client_secret_key", None) is None:
         field, remedy = "client_certificate", "Check Client ID, and that the certificate is registered and has not expired."
     return kind(f"The token server refused: {text or error}", code=code, field=field, remedy=remedy, **facts)
-
-
-def _throttled(waits: float | None, facts: dict[str, Any]) -> Throttled:
-    return Throttled(
-        "The token server asks to come back later.",
-        code="authentication.token_throttled",
-        retry_after=waits,
-        remedy="Nothing to do: it is tried again later.",
-        **facts,
-    )
-
-
-def malformed() -> TransportError:
-    """Return the error for an answer that holds no token."""
-    return TransportError(
-        "The token server's answer holds no token.",
-        code="authentication.token_malformed",
-        field="token_url",
-        remedy="Check Token URL: it must be the token endpoint itself.",
-    )
-
-
-def blame_token_request(error: MailportError) -> None:
-    """Make a failure to reach the token endpoint one of signing in, with the field that says where the endpoint is."""
-    if not error.code.startswith("authentication."):
-        error.code = "authentication.token_" + error.code.replace(".", "_")
-        error.field = error.field if error.field in ("ca_certificates", "proxy_url") else "token_url"
 
 
 def _said(body: bytes) -> dict[str, Any]:
