@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mailport import PermissionDenied, Unreachable
+from mailport import PermissionDenied, TransportError, Unreachable
 from mailport.fields import Capabilities
 from mailport.hookspecs import hookimpl
 from mailport.testing.memory import MemoryPlugin
@@ -208,6 +208,31 @@ class CommittingPlugin(MemoryPlugin):
 
 def install(monkeypatch, plugin):
     monkeypatch.setitem(sys.modules, "memory_of_this_test", SimpleNamespace(PLUGIN=plugin))
+
+
+class Withholding(MemoryReceiver):
+    """Lists a message that it cannot hand out, as Exchange does when it fails to convert one."""
+
+    async def _load(self, key):
+        if key.endswith("/2"):
+            raise TransportError("The server does not hand it out.", code="read.no_data", remedy="Move it away.")
+        async for chunk in super()._load(key):
+            yield chunk
+
+
+class WithholdingPlugin(MemoryPlugin):
+    @hookimpl
+    def mailport_receive(self, account, services):
+        return Withholding(account, self.mail)
+
+
+def test_a_message_that_is_withheld_stops_no_other(receive, run, account, box, monkeypatch, installed_memory, tmp_path):
+    """It is told and stays; what lies behind it is saved and dealt with."""
+    install(monkeypatch, WithholdingPlugin(installed_memory))
+    code, document = receive("--then", "delete")
+    assert (code, states(document)) == (0, ["saved", "withheld", "saved"])
+    assert (len(box.mails()), len(saved(tmp_path))) == (1, 2)
+    assert "stays in the mailbox" in run("receive", account, "--save", tmp_path / "more").stderr
 
 
 @pytest.mark.parametrize(("error", "code"), [(None, 0), (Unreachable("cut"), 5), (PermissionDenied("read-only"), 4)])

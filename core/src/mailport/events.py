@@ -18,7 +18,6 @@ class EventKind(StrEnum):
     UNCERTAIN = "uncertain"
     FAILED = "failed"
     RECEIVED = "received"
-    ACKNOWLEDGED = "acknowledged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

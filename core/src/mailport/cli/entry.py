@@ -26,6 +26,8 @@ class EntryState(StrEnum):
     """It stays in the mailbox until a person decides."""
     GONE = "gone"
     """It vanished between listing and reading."""
+    WITHHELD = "withheld"
+    """The server lists it and does not hand it out; it stays where it is."""
 
 
 @dataclass(kw_only=True)

@@ -25,7 +25,9 @@ _BIDI = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 _COLOURS = {
     **dict.fromkeys(("accepted", "passed", "loaded", "saved", "done"), "green"),
     **dict.fromkeys(("refused", "failed", "error:"), "red"),
-    **dict.fromkeys(("deferred", "uncertain", "blocked", "unfinished", "too large", "gone", "pending", "warning:"), "yellow"),
+    **dict.fromkeys(
+        ("deferred", "uncertain", "blocked", "unfinished", "too large", "gone", "withheld", "pending", "warning:"), "yellow"
+    ),
     **dict.fromkeys(("skipped", "known"), "bright_black"),
 }
 

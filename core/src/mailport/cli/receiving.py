@@ -11,7 +11,7 @@ from mailport.cli.exits import Exit, of_error
 from mailport.cli.output import Output, Table
 from mailport.cli.progress import Progress, progress
 from mailport.cli.saving import CursorFile, Folder
-from mailport.errors import NotFound
+from mailport.errors import NotFound, TransportError
 from mailport.host import Mailport
 from mailport.poll import Round
 from mailport.reading import Headers
@@ -19,6 +19,9 @@ from mailport.rules import IncomingRules
 from mailport.transport import Acknowledgement, Action, ActionKind, Cursor, Delivery
 
 __all__ = ["Receiving"]
+
+_WITHHELD = frozenset({"read.no_data", "read.conversion"})
+"""Codes of servers that cannot hand out one message: the others behind it come all the same."""
 
 
 @dataclass(kw_only=True)
@@ -94,6 +97,11 @@ class Receiving:
                 await self._save(entry, self.folder, bar)
         except NotFound:
             entry.state = EntryState.GONE
+        except TransportError as error:
+            if error.code not in _WITHHELD:
+                raise
+            entry.state = EntryState.WITHHELD
+            self.output.warn(f"{entry.delivery.key} stays in the mailbox: {error} {error.remedy}")
         bar.advance()
 
     async def _save(self, entry: Entry, folder: Folder, bar: Progress) -> None:
