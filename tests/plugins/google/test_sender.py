@@ -133,6 +133,8 @@ async def test_silence_after_the_hand_over_is_uncertain(google: Google) -> None:
     google.gmail.faults.append(Fault(where="send", delay=30))
     error = await error_of(google, send_mail_timeout=1)
     assert isinstance(error, Uncertain)
+    assert error.receipt is not None
+    assert error.receipt.with_status(Status.UNCERTAIN)
 
 
 # OUT-22 SEC-07
@@ -180,6 +182,8 @@ async def test_google_asks_to_wait(google: Google, fault: Fault, seconds: float 
     error = await error_of(google)
     assert isinstance(error, Throttled)
     assert (error.retry_after, error.code) == (seconds, code)
+    assert error.receipt is not None
+    assert error.receipt.with_status(Status.DEFERRED)
 
 
 async def test_a_time_in_the_text_counts(google: Google) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailport.account import Account
 from mailport.envelope import addressed
-from mailport.errors import MailportError, Refused
+from mailport.errors import MailportError, Refused, Throttled, TransportError, Uncertain
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
 from mailport.services import Services
@@ -21,6 +21,12 @@ __all__ = ["GoogleSender"]
 
 RECENT = 20
 """How many of the newest sent messages are looked at for a Message-ID that Gmail replaced."""
+
+_STATUS: dict[type[TransportError], Status] = {
+    Refused: Status.REFUSED,
+    Throttled: Status.DEFERRED,
+    Uncertain: Status.UNCERTAIN,
+}
 
 _IDS = ["Message-ID", "X-Google-Original-Message-ID"]
 
@@ -52,8 +58,8 @@ class GoogleSender(Sender):
         try:
             answer = await self._gmail.call(partial(_send_request, message), "send")
             key = _key(answer)
-        except Refused as error:
-            error.receipt = Receipt.for_all(message.message_id, message.recipients, Status.REFUSED, text=error.message)
+        except (Refused, Throttled, Uncertain) as error:
+            error.receipt = Receipt.for_all(message.message_id, message.recipients, _STATUS[type(error)], text=error.message)
             raise
         return receipt(message, key, await self._stored_id(key))
 
