@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -22,6 +23,7 @@ RECEIVE_TIMEOUT = 100.0
 """Seconds an incoming account waits for its server; the default of Send Mail Timeout, which only outgoing accounts have."""
 
 _HIDDEN = "••••••"
+_PROCESS = secrets.token_bytes(32)
 _SHORTEST_SECRET = 4  # hiding every "x" of a text would hide the text, not the secret
 
 
@@ -73,10 +75,13 @@ class Account:
 
     @cached_property
     def key(self) -> str:
-        """A digest of everything that decides which session may be used, secrets included; safe to show."""
+        """A digest of everything that decides which session may be used, secrets included.
+
+        It counts in this process only: under a key that nobody knows, a short password cannot be guessed from it.
+        """
         plain = self.settings.model_dump_json() + "".join(sorted(self.settings.secrets()))
         text = f"{self.protocol}\n{self.direction}\n{self.component}\n{self.timeout}\n{plain}"
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return hashlib.blake2b(text.encode(), key=_PROCESS, digest_size=16).hexdigest()
 
     def redact(self, text: str) -> str:
         """Return ``text`` without this account's secrets, also where they stand in base64."""
