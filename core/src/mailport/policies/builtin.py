@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _OURS = {
     "block": "Block",
     "override": "Override",
+    "images": "Images",
     "automatic": "AutomaticRecogniser",
     "bounce": "BounceRecogniser",
     "complaints": "ComplaintRecogniser",
