@@ -215,3 +215,17 @@ async def test_a_transport_that_breaks_while_it_opens_is_a_plugin_error():  # PL
     with pytest.raises(PluginError):
         await bench.use()
     await bench.pool.close()
+
+
+async def test_nothing_is_kept_of_an_account_that_is_not_used_any_more():
+    """Ten thousand accounts, or one whose settings change as often, do not add up; those under way are untouched."""
+    bench = Bench(max_idle=0.01)
+    bench.gate.set()
+    await bench.use()
+    bench.failure = Unreachable("down")
+    bench.account = validate(PROTOCOL, Direction.OUTGOING, GOOD | {"send_mail_timeout": 7})
+    with pytest.raises(Unreachable):
+        await bench.use()
+    await asyncio.sleep(0.05)
+    assert bench.pool._shelves == {}
+    await bench.pool.close()

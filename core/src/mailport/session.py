@@ -64,6 +64,7 @@ class Lent:
 class _Shelf:
     """The sessions of one account."""
 
+    key: str
     limit: int
     slots: list[_Slot] = field(default_factory=list)
     opening: asyncio.Task[None] | None = None
@@ -75,6 +76,11 @@ class _Shelf:
     def is_busy(self) -> bool:
         """Whether messages are under way or wait for a session."""
         return self.waiting > 0 or any(slot.load for slot in self.slots)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be remembered of the account."""
+        return not (self.slots or self.waiting or self.opening or self.refused)
 
     def announce(self) -> None:
         """Wake everybody who waits for a session."""
@@ -128,7 +134,7 @@ class SessionPool:
         for opening in openings:
             opening.cancel()
         await asyncio.gather(*openings, return_exceptions=True)
-        for shelf in self._shelves.values():
+        for shelf in list(self._shelves.values()):
             for slot in list(shelf.slots):
                 self._discard(shelf, slot)
             shelf.announce()
@@ -136,7 +142,12 @@ class SessionPool:
 
     def _shelf(self, account: Account) -> _Shelf:
         limit = getattr(account.settings, "max_connections", None) or self._limits.max_sessions
-        return self._shelves.setdefault(account.key, _Shelf(limit))
+        return self._shelves.setdefault(account.key, _Shelf(account.key, limit))
+
+    def _tidy(self, shelf: _Shelf) -> None:
+        """Drop a shelf that nobody needs: settings change, and each change is another account here."""
+        if shelf.is_empty and self._shelves.get(shelf.key) is shelf:
+            del self._shelves[shelf.key]
 
     async def _take(self, shelf: _Shelf, account: Account) -> _Slot:
         shelf.waiting += 1
@@ -151,6 +162,7 @@ class SessionPool:
             shelf.waiting -= 1
             if not shelf.waiting:
                 shelf.announce()
+            self._tidy(shelf)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -175,7 +187,7 @@ class SessionPool:
         changed = shelf.changed
         if shelf.opening is None and len(shelf.slots) < shelf.limit:
             shelf.opening = asyncio.ensure_future(self._open(shelf, account))
-            shelf.opening.add_done_callback(lambda task: _opened(shelf, task))
+            shelf.opening.add_done_callback(lambda task: self._opened(shelf, task))
         if (opening := shelf.opening) is None:
             await changed.wait()
             return
@@ -194,6 +206,13 @@ class SessionPool:
         slot = _Slot(sender)
         shelf.slots.append(slot)
         self._rest(shelf, slot)  # whoever waited may have given up meanwhile
+
+    def _opened(self, shelf: _Shelf, task: asyncio.Task[None]) -> None:
+        shelf.opening = None
+        if not task.cancelled():
+            task.exception()  # whoever waited was told
+        shelf.announce()
+        self._tidy(shelf)
 
     def _check_circuit(self, shelf: _Shelf) -> None:
         if shelf.refused is None:
@@ -233,13 +252,7 @@ class SessionPool:
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
         shelf.announce()
-
-
-def _opened(shelf: _Shelf, task: asyncio.Task[None]) -> None:
-    shelf.opening = None
-    if not task.cancelled():
-        task.exception()  # whoever waited was told
-    shelf.announce()
+        self._tidy(shelf)
 
 
 async def _close(sender: Sender) -> None:
