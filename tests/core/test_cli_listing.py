@@ -108,7 +108,8 @@ def test_without_the_extra_it_says_how_to_install_it():
 
 def test_a_reader_that_goes_away_is_no_error():
     """``mailport protocols --json | head -0`` prints no traceback."""
-    with subprocess.Popen([*MAILPORT, "protocols", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [*MAILPORT, "protocols", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
     assert process.returncode == 141
