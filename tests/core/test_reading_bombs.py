@@ -1,5 +1,6 @@
 """Messages that are made to cost: reading them has a bound in time and memory (SEC-07)."""
 
+import encodings
 import subprocess
 import sys
 import time
@@ -30,6 +31,13 @@ def test_a_bomb_of_a_megabyte_takes_a_second(bomb):  # SEC-07
     message = Message.read(raw)
     assert len(message.text + message.html) + sum(len(file.content) for file in message.attachments) <= len(raw)
     assert time.process_time() - started < 1
+
+
+def test_unknown_charsets_are_not_remembered():  # SEC-07
+    """Python keeps every codec name that it looked for; a mail full of made-up ones must not fill the memory of a worker."""
+    known = len(encodings._cache)
+    Message.read(b"".join(b"X-A: =?made-up-%d?q?a?=\n" % number for number in range(2000)))
+    assert len(encodings._cache) <= known + 2
 
 
 @pytest.mark.slow

@@ -6,10 +6,14 @@ as a whole where one word is broken.
 
 from __future__ import annotations
 
+import encodings
 import re
 from binascii import Error, a2b_qp
 from collections.abc import Iterator
 from contextlib import suppress
+from encodings.aliases import aliases
+from functools import cache, lru_cache
+from pkgutil import iter_modules
 
 from mailport.reading.transfer import from_base64
 
@@ -37,11 +41,23 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
     """Decode with the declared charset where it is known and fits, else UTF-8, else cp1252."""
     name = (charset or "utf-8").strip("\"' ").lower()
     with suppress(LookupError, UnicodeError, ValueError):
-        if name not in _NO_CHARSETS:
-            text = data.decode(_CHARSET_ALIASES.get(name, name))
+        codec = _CHARSET_ALIASES.get(name, name)
+        if _is_charset(codec):
+            text = data.decode(codec)
             text.encode()  # UTF-7 can spell half a surrogate pair, which nothing else can store
             return text
     return decode_raw(data)
+
+
+@lru_cache(maxsize=256)
+def _is_charset(name: str) -> bool:
+    """Whether Python has it: it remembers every name that it looked for in vain, for ever, and a mail may hold thousands."""
+    return name.isascii() and name not in _NO_CHARSETS and encodings.normalize_encoding(name) in _codecs()
+
+
+@cache
+def _codecs() -> frozenset[str]:
+    return frozenset(aliases) | {module.name for module in iter_modules(encodings.__path__)}
 
 
 def decode_raw(data: bytes) -> str:
