@@ -205,3 +205,14 @@ async def test_a_test_that_is_cancelled_hangs_up(memory, values):
     with pytest.raises(asyncio.CancelledError):
         await test
     assert probe.closed
+
+
+async def test_a_probe_that_fails_to_name_its_steps_is_reported(memory, values):  # PLG-03
+    """A fault of a plugin is a failed rung, and no exception in whoever draws the report."""
+
+    class Nameless(Scripted):
+        def steps(self):
+            raise KeyError("bug")
+
+    report = await report_of(memory, values, Nameless([]))
+    assert (report.cause.rung, report.cause.error, report.cause.code) == (Rung.CONNECT, "PluginError", "plugin.broken")

@@ -239,13 +239,26 @@ async def _steps(
 
     yield Step((Rung.SETTINGS,), settings)
     yield Step((Rung.NAME, Rung.EGRESS), resolve)
-    for step in probe.steps():
+    for step in _own_steps(probe):
         yield step
     if sender is not None:
         test = _TestMail(account, sender, receiver)
         yield Step((Rung.SEND,), test.send)
         if receiver is not None:
             yield Step((Rung.ROUND_TRIP,), test.find)
+
+
+def _own_steps(probe: Probe) -> Sequence[Step]:
+    """Return the protocol's steps; for a plugin that fails to name them, one that tells so."""
+    try:
+        return probe.steps()
+    except Exception as error:
+        broken = error
+
+    async def fail() -> str:
+        raise broken
+
+    return [Step((Rung.CONNECT,), fail)]
 
 
 class _TestMail:
