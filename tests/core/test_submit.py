@@ -1,6 +1,7 @@
 """The way of outgoing mail through the host."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -16,6 +17,9 @@ from mailport import (
 )
 from mailport.hookspecs import hookimpl
 from mailport.message import Message
+from mailport.registry import Registry
+from mailport.session import SessionLimits, SessionPool
+from mailport.submit import submit
 from mailport.testing.memory import MemoryPlugin
 from mailport.transport import SenderWrapper
 from tests.core.conftest import ANN, BOB
@@ -113,10 +117,10 @@ async def test_the_override_replaces_every_recipient(mail, memory, values, compo
 
 
 async def test_a_rule_that_nobody_carries_out_is_refused(mail, values, compose):
-    """Sending as if the rule were not there would be the worse answer."""
+    """Sending as if the rule were not there would be the worse answer; here not even the core's own policies are there."""
     account = mail.account(values | {"attach_conversation_id": True})
     with pytest.raises(UnsupportedFeature) as caught:
-        await mail.submit(compose(), account)
+        await submit(compose(), account, Registry((), discover=False), SessionPool(list, SessionLimits(), time.monotonic))
     assert caught.value.field == "attach_conversation_id"
 
 

@@ -15,6 +15,8 @@ _OURS = {
     "block": "Block",
     "override": "Override",
     "images": "Images",
+    "conversation": "AttachConversationId",
+    "threads": "ConversationRecogniser",
     "automatic": "AutomaticRecogniser",
     "bounce": "BounceRecogniser",
     "complaints": "ComplaintRecogniser",
