@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from mailport.events import Event, EventKind
     from mailport.fields import ComponentType, Direction, ProtocolFields
     from mailport.host import Mailport
-    from mailport.message import Message
+    from mailport.message import AutoSubmitted, Message
     from mailport.poll import Round
     from mailport.receipt import Receipt, RecipientResult, Status
+    from mailport.replying import reply
     from mailport.rules import RecognitionRules
     from mailport.session import SessionLimits
     from mailport.transport import Action, ActionKind, Delivery
@@ -45,6 +46,7 @@ __all__ = [
     "Address",
     "Attachment",
     "AuthenticationFailed",
+    "AutoSubmitted",
     "ComponentType",
     "ConfigurationError",
     "Delivery",
@@ -73,6 +75,7 @@ __all__ = [
     "Uncertain",
     "Unreachable",
     "UnsupportedFeature",
+    "reply",
 ]
 
 _HOMES = {
@@ -84,8 +87,9 @@ _HOMES = {
     "events": ("Event", "EventKind"),
     "fields": ("ComponentType", "Direction", "ProtocolFields"),
     "host": ("Mailport",),
-    "message": ("Message",),
+    "message": ("AutoSubmitted", "Message"),
     "poll": ("Round",),
+    "replying": ("reply",),
     "receipt": ("Receipt", "RecipientResult", "Status"),
     "rules": ("RecognitionRules",),
     "session": ("SessionLimits",),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from mailport.errors import ConfigurationError
 from mailport.reading import Headers, Original, ReadContent
 from mailport.rendering import render
 
-__all__ = ["Address", "Attachment", "Message"]
+__all__ = ["Address", "Attachment", "AutoSubmitted", "Message"]
 
 _LINE_BREAK = re.compile(r"[\r\n\0]")
 _HEADER_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322 section 3.6.8: printable ASCII without the colon
@@ -40,6 +41,15 @@ _ENVELOPE = frozenset({"envelope_from", "envelope_to"})
 _Addresses: TypeAlias = "str | Address | Iterable[str | Address]"
 
 
+class AutoSubmitted(StrEnum):
+    """Why a mail leaves that no person wrote, in the words of RFC 3834 section 5."""
+
+    GENERATED = "auto-generated"
+    """It tells something by itself."""
+    REPLIED = "auto-replied"
+    """It answers a mail."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """One mail.
@@ -47,7 +57,8 @@ class Message:
     ``sender`` is the From address; ``headers`` are further (name, value) pairs in order. ``original`` are the bytes, or the
     file, from which the message was read: it leaves as those bytes, unchanged. ``envelope_from`` overrides the return path
     (an empty string is the null sender), ``envelope_to`` the recipients, without touching a header. ``conversation_id`` is
-    what a reply shall be recognised by; the account's rules decide where it stands.
+    what a reply shall be recognised by; the account's rules decide where it stands. ``automatic`` says that no person wrote
+    the mail: it leaves with the headers that keep other machines from answering.
 
     Raises ``ConfigurationError`` with the field's name for a line break in a header and for a bad header name.
     """
@@ -68,6 +79,7 @@ class Message:
     envelope_from: str | None = None
     envelope_to: tuple[str, ...] | None = None
     conversation_id: str = ""
+    automatic: AutoSubmitted | None = None
 
     def __post_init__(self) -> None:
         if self.original is None:

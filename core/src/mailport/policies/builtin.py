@@ -16,6 +16,7 @@ _OURS = {
     "override": "Override",
     "images": "Images",
     "conversation": "AttachConversationId",
+    "marking": "MarkAutomatic",
     "threads": "ConversationRecogniser",
     "automatic": "AutomaticRecogniser",
     "bounce": "BounceRecogniser",
