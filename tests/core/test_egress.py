@@ -117,6 +117,29 @@ async def test_a_full_backlog_times_out():
             await EgressPolicy().connect(*server.getsockname(), timeout=0.2)
 
 
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_an_address_that_swallows_packets_leaves_time_for_the_next(monkeypatch, blocking):
+    """A host with two addresses is reached by the second when the first never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+        port = full.getsockname()[1]
+        for sock in (first, second):
+            sock.setblocking(False)
+            sock.connect_ex(full.getsockname())
+        both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.1", "127.0.0.2")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+        connect = EgressPolicy().connect_blocking if blocking else EgressPolicy().connect
+        with socket.create_server(("127.0.0.2", port)):
+            connected = connect("mail.example.org", port, timeout=1)
+            with connected if blocking else await connected as sock:
+                assert sock.getpeername()[0] == "127.0.0.2"
+
+
+def test_the_operators_hosts_are_compared_without_case():  # SEC-03
+    """Host names have no case."""
+    policy = EgressPolicy(public_only=True, allowed=("Mail.Internal",))
+    assert policy.permits("mail.INTERNAL", "10.1.2.3")
+
+
 def test_a_bad_network_is_told_at_start():
     """The operator's mistake is not discovered by a tenant."""
     with pytest.raises(ValueError, match=r"10\.0\.0\.0/99"):

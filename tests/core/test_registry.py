@@ -142,6 +142,16 @@ def test_what_was_installed_later_appears(site):
     assert registry.rediscover().added == ()
 
 
+def test_a_plugin_that_was_mended_is_loaded_by_the_next_look(site):
+    """A package that failed is tried again; one that still fails is not announced twice."""
+    site.install("mailport-mended", modules={"mended": "raise ImportError('half installed')"}, plugins={"mended": "mended"})
+    registry = Registry()
+    assert registry.rediscover().added == ()
+    (site.path / "mended.py").write_text(ONE_PROTOCOL.format(key="mended"))
+    assert [report.protocols for report in registry.rediscover().added] == [("mended",)]
+    assert all(report.error is None for report in registry.reports if report.name == "mended")
+
+
 def test_what_was_removed_is_named_and_stays_until_a_restart(site):
     """Python cannot unload a module, so we say so instead of pretending."""
     info = site.install("mailport-goes", modules={"goes": ONE_PROTOCOL.format(key="goes")}, plugins={"goes": "goes"})

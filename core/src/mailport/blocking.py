@@ -41,7 +41,7 @@ class Mailport:
 
     def __init__(self, **options: Any) -> None:
         self._make: Callable[[], host.Mailport] = lambda: host.Mailport(**options)
-        self._lock = threading.Lock()
+        self._lock, self._pid = threading.Lock(), os.getpid()
         self._engine: _Engine | None = None
 
     def __repr__(self) -> str:
@@ -111,6 +111,8 @@ class Mailport:
 
     def _started(self) -> _Engine:
         _refuse_running_loop()
+        if self._pid != os.getpid():  # a fork copies a lock as another thread held it
+            self._lock, self._pid = threading.Lock(), os.getpid()
         with self._lock:
             if self._engine is None or self._engine.pid != os.getpid():
                 self._engine = _Engine(self._make)

@@ -38,7 +38,8 @@ class EgressPolicy:
 
     def permits(self, host: str, address: str) -> bool:
         """Whether ``host``, resolved to ``address``, may be reached."""
-        if not self.public_only or host.lower().rstrip(".") in self.allowed or address in self.allowed:
+        named = {entry.lower() for entry in self.allowed}
+        if not self.public_only or host.lower().rstrip(".") in named or address in named:
             return True
         ip = ip_address(address.partition("%")[0])
         networks = [ip_network(entry) for entry in self.allowed if "/" in entry]
@@ -87,7 +88,7 @@ class EgressPolicy:
                 addresses = await self.resolve(host, port)
                 if proxy_url:
                     return await _through_proxy(proxy_url, addresses[0], port)
-                return await _connect_first(addresses, port)
+                return await _connect_first(addresses, port, timeout)
         except OSError as error:
             raise _known(error) or explain(error, host=host, port=port) from error
 
@@ -117,15 +118,16 @@ def _is_public(ip: IPv4Address | IPv6Address) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-async def _connect_first(addresses: Sequence[str], port: int) -> socket.socket:
-    """Connect to the first address that answers; the last failure is told when none does."""
+async def _connect_first(addresses: Sequence[str], port: int, timeout: float) -> socket.socket:
+    """Connect to the first address that answers, each in its share of the time; the last failure is told when none does."""
     loop = asyncio.get_running_loop()
     failure: OSError = OSError(errno.EHOSTUNREACH, "no address")
     for address in addresses:
         sock = socket.socket(_family(address), socket.SOCK_STREAM)
         sock.setblocking(False)
         try:
-            await loop.sock_connect(sock, (address, port))
+            async with asyncio.timeout(timeout / len(addresses)):
+                await loop.sock_connect(sock, (address, port))
         except OSError as error:
             sock.close()
             failure = error
@@ -141,9 +143,12 @@ def _connect_first_blocking(addresses: Sequence[str], port: int, timeout: float)
     failure: OSError = OSError(errno.EHOSTUNREACH, "no address")
     for address in addresses:
         try:
-            return _tuned(socket.create_connection((address, port), timeout=timeout))
+            sock = _tuned(socket.create_connection((address, port), timeout=timeout / len(addresses)))
         except OSError as error:
             failure = error
+        else:
+            sock.settimeout(timeout)
+            return sock
     raise failure
 
 

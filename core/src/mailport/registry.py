@@ -122,11 +122,17 @@ class Registry:
         raise _unknown_protocol(key, list(self._protocols), self.reports)
 
     def rediscover(self) -> Rediscovery:
-        """Look for installed plugins again and load the new ones; loaded ones stay until the process ends."""
+        """Look for installed plugins again and load the new ones; loaded ones stay until the process ends.
+
+        One that failed is tried again: its package may have been mended meanwhile.
+        """
         importlib.invalidate_caches()
         found = {(entry.name, _distribution(entry)): entry for entry in entry_points(group=GROUP)}
-        fresh = [entry for key, entry in sorted(found.items()) if key not in self._reports]
-        added = tuple(self._load(entry) for entry in fresh)
+        loaded = {key for key, report in self._reports.items() if report.error is None}
+        fresh = [entry for key, entry in sorted(found.items()) if key not in loaded]
+        known = set(self._reports)
+        reports = [self._load(entry) for entry in fresh]
+        added = tuple(report for report in reports if report.error is None or (report.name, report.distribution) not in known)
         gone = tuple(report for key, report in self._reports.items() if report.distribution and key not in found)
         return Rediscovery(added=added, removed=gone)
 

@@ -69,7 +69,7 @@ def _missing() -> UnsupportedFeature:
 def _unreadable() -> ConfigurationError:
     return ConfigurationError(
         "The client certificate cannot be read.",
-        code="authentication.certificate",
+        code="authentication.certificate_unreadable",
         field="client_certificate",
         remedy="Paste the certificate and its private key without a passphrase, both in PEM form.",
     )

@@ -22,7 +22,7 @@ __all__ = ["explain_answer"]
 _ERRORS: dict[str, tuple[type[MailportError], str, str, str]] = {
     "invalid_client": (
         AuthenticationFailed,
-        "authentication.client",
+        "authentication.client_refused",
         "client_secret_key",
         "Check Client ID, and enter a new secret: it may have expired.",
     ),

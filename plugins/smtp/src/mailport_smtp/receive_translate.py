@@ -172,7 +172,7 @@ def _is_strange(error: Exception) -> bool:
 def _strange_greeting(text: str, account: Account) -> MailportError:
     return ConfigurationError(
         f"{_host(account)} does not greet as an {account.protocol.upper()} server: {text}",
-        code="greeting.protocol",
+        code="greeting.malformed",
         field="port",
         remedy="Check Host and Port.",
     )

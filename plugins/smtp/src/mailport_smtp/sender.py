@@ -109,5 +109,5 @@ class SmtpSender(Sender):
 
     def _opened(self) -> Pipeline:
         if self._pipeline is None:
-            raise Unreachable("The sender is not open.", code="connect.not_open", remedy="Open it before sending.")
+            raise Unreachable("The sender is not open.", code="connect.closed", remedy="Open it before sending.")
         return self._pipeline

@@ -14,13 +14,15 @@ from mailport.errors import MailportError, NotFound, TransportError
 from mailport_smtp.imap.folders import Status
 from mailport_smtp.imap.wire import Client
 
-__all__ = ["CHUNK", "Facts", "facts", "piece", "uids_after"]
+__all__ = ["CHUNK", "YIELDED", "Facts", "facts", "piece", "uids_after"]
 
 WINDOW = 50_000
 """Messages that one SEARCH may find: imaplib refuses lines above 1,000,000 bytes, and a UID takes up to eleven."""
 
 CHUNK = 1024 * 1024
 """Bytes that are asked for at a time: two or three such pieces are in memory at once, and each costs a round trip."""
+YIELDED = 256 * 1024
+"""Bytes that are given on at a time: whatever a host does with them must not hold its event loop for long."""
 
 _FACTS = ("UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE")  # never ENVELOPE or BODYSTRUCTURE: Domino garbles them
 
@@ -90,7 +92,7 @@ def piece(client: Client, uid: int, offset: int) -> bytes:
     """Return up to ``CHUNK`` bytes of a message from ``offset`` on, without marking it as read.
 
     A shorter piece is the last one; RFC822.SIZE says nothing, Exchange and Domino get it wrong. Raises ``NotFound`` for a
-    message that is gone, and ``TransportError`` (``read.no_data``) for one that the server has and does not hand out.
+    message that is gone, and ``TransportError`` (``read.withheld``) for one that the server has and does not hand out.
     """
     answer = client.fetch([uid], [f"BODY.PEEK[]<{offset}.{CHUNK}>"]).get(uid, {})
     found = next((value for name, value in answer.items() if name.startswith(b"BODY[]")), None)
@@ -106,7 +108,7 @@ def _no_data(client: Client, uid: int) -> MailportError:
     if client.search(["UID", str(uid)]):
         return TransportError(
             "The server lists the message and does not hand it out.",
-            code="read.no_data",
+            code="read.withheld",
             remedy="Open it in a mail program and move it away, or have the server's administrator repair it.",
         )
     return NotFound("The message is gone.", code="read.gone")

@@ -17,7 +17,7 @@ from mailport_smtp.imap.ahead import ReadAhead, is_small
 from mailport_smtp.imap.filing import Filed, Filing
 from mailport_smtp.imap.folders import Status, check_name, resolve, select
 from mailport_smtp.imap.link import ImapLink
-from mailport_smtp.imap.listing import CHUNK, Facts, facts, piece, uids_after
+from mailport_smtp.imap.listing import CHUNK, YIELDED, Facts, facts, piece, uids_after
 from mailport_smtp.receive_translate import explain
 
 __all__ = ["ImapReceiver"]
@@ -222,8 +222,8 @@ class _News(Deliveries):
         offset = 0
         while True:
             found: bytes = await self._run(piece, uid, offset)
-            if found:
-                yield found
+            for start in range(0, len(found), YIELDED):
+                yield found[start : start + YIELDED]
             if len(found) < CHUNK:
                 return
             offset += len(found)
