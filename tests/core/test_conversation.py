@@ -56,14 +56,14 @@ async def test_an_id_in_the_subject(mail, memory, values):  # SND-17 SND-18
     assert ID not in back.text + back.html
 
 
-@pytest.mark.parametrize(("style", "mark"), [("footer", f"<p>Ref:{ID}</p>"), ("quiet", f"<!-- Ref:{ID} -->")])
+@pytest.mark.parametrize(("style", "mark"), [("footer", "<p>Ref:{}</p>"), ("quiet", "<!-- Ref:{} -->")])
 async def test_an_id_in_the_body(attached, style, mark):  # SND-17 SND-18
     """It is a line of the plain text, in HTML a line or a comment, and not in the subject."""
     rules = {"conversation_id_location": "body", "conversation_id_style": style}
     message = attached(mail_with(subject=f"Printer [Old:{ID}]", html=HTML), **rules)
     assert message.subject == "Printer"
     assert message.text == f"Please answer.\n\nRef:{ID}\n"
-    assert message.html == f"<html><body><p>Please answer.</p>{mark}</body></html>"
+    assert message.html == f"<html><body><p>Please answer.</p>{mark.format(ID)}</body></html>"
 
 
 async def test_a_message_of_html_only_gets_a_text(attached):
