@@ -101,6 +101,26 @@ def test_a_changed_message_is_rendered_anew():
     assert changed.attachments == original.attachments
 
 
+def test_headers_of_the_old_body_may_be_given_again():
+    """What was read may be handed back with more: only what the caller adds is checked."""
+    original = Message.read(compose(headers=(("X-Note", "kept"),)).to_bytes())
+    changed = original.replace(headers=(*original.headers, ("X-More", "added")))
+    assert (changed.header("X-Note"), changed.header("X-More"), changed.header("Content-Type")) == ("kept", "added", "")
+    with pytest.raises(ConfigurationError, match="has an attribute of its own"):
+        original.replace(headers=(("Content-Type", "text/calendar"),))
+
+
+@pytest.mark.parametrize("name", ["to", "cc", "bcc"])
+def test_a_change_never_drops_a_recipient(name):
+    """A recipient that cannot be read stops the change, unless the recipients are given anew or stand in the envelope."""
+    original = Message.read(f"From: a@example.org\nTo: b@example.org\n{name}: Undisclosed nobody\n\nhi".encode())
+    with pytest.raises(ConfigurationError) as caught:
+        original.replace(subject="Other")
+    assert caught.value.field == name
+    assert original.replace(subject="Other", to=(), cc=(), bcc=()).recipients == ()
+    assert original.replace(envelope_to=("z@example.org",)).replace(subject="Other").recipients == ("z@example.org",)
+
+
 @pytest.mark.parametrize(
     ("field", "more"),
     [

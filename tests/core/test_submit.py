@@ -16,7 +16,7 @@ from mailport import (
     UnsupportedFeature,
 )
 from mailport.hookspecs import hookimpl
-from mailport.message import Message
+from mailport.message import Attachment, Message
 from mailport.registry import Registry
 from mailport.session import SessionLimits, SessionPool
 from mailport.submit import submit
@@ -114,6 +114,16 @@ async def test_the_override_replaces_every_recipient(mail, memory, values, compo
     assert message.header("X-Mailport-Original-To") == BOB
     assert message.header("X-Mailport-Original-Cc") == "c@example.org"
     assert b"secret@" not in stored.raw
+
+
+async def test_the_override_takes_mail_that_was_read(mail, memory, values, compose):  # SND-11
+    """A message from a file goes to the override addresses with its own body."""
+    attached = Attachment(filename="a.txt", content=b"x")
+    read = Message.read(compose(headers=(("X-Note", "kept"),), attachments=[attached]).to_bytes())
+    await mail.submit(read, mail.account(values | {"email_address_override": "x@example.org"}))
+    message = Message.read(memory.accepted[0].raw)
+    assert memory.accepted[0].envelope_to == ("x@example.org",)
+    assert (message.text, message.attachments[0].content, message.header("X-Note")) == ("Hi\n", b"x", "kept")
 
 
 async def test_a_rule_that_nobody_carries_out_is_refused(mail, values, compose):

@@ -14,6 +14,7 @@ from mailport.address import CONTROL, Address, parse_list
 from mailport.content import Attachment, Composed, Content
 from mailport.errors import ConfigurationError
 from mailport.reading import Headers, Original, ReadContent
+from mailport.reading.sendable import check_addresses
 from mailport.rendering import render
 
 __all__ = ["Address", "Attachment", "AutoSubmitted", "Message"]
@@ -37,6 +38,7 @@ _OWN_HEADERS = frozenset(
     }
 )
 _ENVELOPE = frozenset({"envelope_from", "envelope_to"})
+_LISTS = ("to", "cc", "bcc")
 
 _Addresses: TypeAlias = "str | Address | Iterable[str | Address]"
 
@@ -178,13 +180,19 @@ class Message:
         return next((value for other, value in self.headers if other.lower() == name.lower()), "")
 
     def replace(self, **changes: Any) -> Message:
-        """Return a changed copy. Unless only the envelope changed it is rendered anew: its original no longer fits it."""
+        """Return a changed copy. Unless only the envelope changed it is rendered anew: its original no longer fits it.
+
+        Raises ``ConfigurationError`` for a recipient of the original that cannot be read, where the recipients are kept.
+        """
         if set(changes) <= _ENVELOPE or self.original is None:
             return replace(self, **changes)
-        content = Composed(text=self.text, html=self.html, attachments=self.attachments)
-        headers = tuple((name, value) for name, value in self.headers if _may_stand(name))
-        kept: dict[str, Any] = {"content": content, "headers": headers}
-        return replace(self, original=None, **(kept | changes))
+        if changes.get("envelope_to", self.envelope_to) is None:
+            check_addresses(self.original, [name for name in _LISTS if name not in changes])
+        # Those that describe the old body go, also where they are given again among others.
+        gone = {header for header in self.headers if not _may_stand(header[0])}
+        headers = tuple(header for header in changes.get("headers", self.headers) if header not in gone)
+        kept = {"content": Composed(text=self.text, html=self.html, attachments=self.attachments)}
+        return replace(self, **(kept | changes | {"original": None, "headers": headers}))
 
     def chunks(self, *, keep_bcc: bool = False) -> Iterator[bytes]:
         """Yield the RFC 5322 bytes in pieces of at most 256 KB; Bcc leaves only where the protocol reads it there."""
