@@ -5,12 +5,13 @@ import asyncio
 import pytest
 
 from mailport import ConfigurationError, Direction, Mailport
-from mailport.diagnosis import State, failed_settings
+from mailport.diagnosis import State, diagnose, failed_settings
 from mailport.errors import Unreachable
 from mailport.hookspecs import hookimpl
+from mailport.services import Services
 from mailport.testing.memory import MemoryPlugin
 from mailport.transport import Endpoint, Probe, Rung, Step
-from tests.core.conftest import ANN
+from tests.core.conftest import ANN, BOB
 
 
 class Scripted(Probe):
@@ -68,6 +69,7 @@ async def test_the_first_failure_is_the_cause_and_the_rest_is_skipped(memory, va
     report = await report_of(memory, values, Scripted([step, Step((Rung.AUTHENTICATION,), fine)]))
     states = {result.rung: result.state for result in report.rungs}
     assert states[Rung.CONNECT] is State.PASSED
+    assert next(result.said for result in report.rungs if result.rung is Rung.CONNECT) == ""
     assert (report.cause.rung, report.cause.code, report.cause.field) == (Rung.TLS, "tls.cut", "use_ssl_tls")
     assert states[Rung.GREETING] is states[Rung.AUTHENTICATION] is State.SKIPPED
 
@@ -216,3 +218,57 @@ async def test_a_probe_that_fails_to_name_its_steps_is_reported(memory, values):
 
     report = await report_of(memory, values, Nameless([]))
     assert (report.cause.rung, report.cause.error, report.cause.code) == (Rung.CONNECT, "PluginError", "plugin.broken")
+
+
+async def test_a_rule_that_nobody_carries_out_fails_the_settings(mail, values):
+    """What would stop every mail stops the test: here no policy is installed."""
+    account = mail.account(values | {"attach_conversation_id": True})
+    report = await diagnose(account, Scripted([Step((Rung.CONNECT,), fine)]), Services(), policies=())
+    assert (report.cause.rung, report.cause.code) == (Rung.SETTINGS, "settings.policy_missing")
+    assert (report.cause.field, report.cause.error) == ("attach_conversation_id", "UnsupportedFeature")
+
+
+async def test_a_server_that_never_greets_is_a_question_of_the_port(memory, values):
+    """A port that expects SSL stays silent: the timeout names the port and says so."""
+    probe = Scripted([Step((Rung.GREETING,), asyncio.Event().wait)])
+    report = await report_of(memory, values, probe, send_mail_timeout=1)
+    assert (report.cause.code, report.cause.field) == ("greeting.timeout", "port")
+    assert "SSL" in report.cause.remedy
+
+
+async def test_a_mail_that_does_not_come_back_names_both_mailboxes(memory, values):
+    """With the account of another mailbox the time runs out, and the text says where the mail was sent and looked for."""
+    memory.passwords[BOB] = "secret-of-bob"
+    async with Mailport(plugins=[MemoryPlugin(memory)], discover=False) as mail:
+        other = mail.account(values | {"user_name": BOB, "password": "secret-of-bob"}, Direction.INCOMING)
+        outgoing = mail.account(values | {"send_mail_timeout": 1})
+        cause = (await mail.test_connection(outgoing, send=True, round_trip=other)).cause
+    assert (cause.code, cause.said) == (
+        "round_trip.timeout",
+        f"The mail was sent to {ANN} but not found in the mailbox of {BOB}.",
+    )
+
+
+class ProbelessPlugin(MemoryPlugin):
+    """The memory protocol without steps of its own."""
+
+    @hookimpl
+    def mailport_test_connection(self, account, services):
+        return None
+
+
+async def test_without_a_probe_only_what_was_done_passes(memory, values):
+    """Opening the session is one rung; what lies between is not claimed."""
+    async with Mailport(plugins=[ProbelessPlugin(memory)], discover=False) as mail:
+        report = await mail.test_connection(mail.account(values))
+    passed = [result.rung for result in report.rungs if result.state is State.PASSED]
+    assert (report.passed, passed) == (True, [Rung.SETTINGS, Rung.CONNECT])
+
+
+async def test_without_a_probe_an_error_still_has_its_rung(memory, values):
+    """The code says where the cause lies, and what was before it is not called passed."""
+    async with Mailport(plugins=[ProbelessPlugin(memory)], discover=False) as mail:
+        report = await mail.test_connection(mail.account(values | {"password": "wrong-canary"}))
+    states = {result.rung: result.state for result in report.rungs}
+    assert report.cause.rung is Rung.AUTHENTICATION
+    assert states[Rung.CONNECT] is states[Rung.TLS] is State.SKIPPED

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from mailport.account import Account
 from mailport.errors import ConfigurationError, MailportError, NotFound, PluginError, TimedOut
 from mailport.fields import Direction
 from mailport.message import Message
+from mailport.policies import Policy
 from mailport.rules import OutgoingRules
 from mailport.services import Services
+from mailport.submit import check_rules
 from mailport.transport import Cursor, Probe, Receiver, Rung, Sender, Step
 
 __all__ = ["Report", "RungResult", "SessionProbe", "State", "diagnose", "failed_settings"]
@@ -31,6 +34,8 @@ _SLOW = {
     Direction.OUTGOING: "Raise Send Mail Timeout, or check why the server is slow.",
     Direction.INCOMING: "Check why the server is slow.",
 }
+_SILENT = "Check host and port; a port that expects SSL stays silent until SSL is chosen."
+_LOST = "Name an incoming account of the mailbox that User Name says; if it is the same, look for the mail in other folders."
 
 
 class State(StrEnum):
@@ -86,23 +91,45 @@ def failed_settings(error: MailportError) -> Report:
     return Report(rungs=(failed, *skipped))
 
 
+_OPENING = (Rung.TLS, Rung.GREETING, Rung.CAPABILITIES, Rung.AUTHENTICATION, Rung.PERMISSION, Rung.FOLDER)
+
+
+def _is_at(error: MailportError, rung: Rung) -> bool:
+    return error.code.startswith(f"{rung}.")
+
+
 class SessionProbe(Probe):
-    """The probe of a transport that has none of its own: opening the session is the only step."""
+    """The probe of a transport that has none of its own: opening the session is all that can be tried.
+
+    What lies between connecting and the folder is not known to be fine when it opens; an error still has its rung.
+    """
 
     def __init__(self, session: Sender | Receiver) -> None:
         self._session = session
+        self._error: MailportError | None = None
 
     def steps(self) -> Sequence[Step]:
-        """Return one step for everything up to signing in."""
-        return [Step((Rung.CONNECT, Rung.TLS, Rung.GREETING, Rung.CAPABILITIES, Rung.AUTHENTICATION), self._open)]
+        """Return a step that opens the session, and one for each rung at which that may have failed."""
+        return [Step((Rung.CONNECT,), self._open), *(Step((rung,), partial(self._tell, rung)) for rung in _OPENING)]
 
     async def close(self) -> None:
         """Close the session."""
         await self._session.close()
 
     async def _open(self) -> str:
-        await self._session.open()
+        try:
+            await self._session.open()
+        except MailportError as error:
+            if not any(_is_at(error, rung) for rung in _OPENING):
+                raise
+            self._error = error
+            return ""
         return "The session opened."
+
+    async def _tell(self, rung: Rung) -> str:
+        if self._error is not None and _is_at(self._error, rung):
+            raise self._error
+        return ""
 
 
 @dataclass(kw_only=True)
@@ -110,7 +137,9 @@ class _Ladder:
     """Climbs one step after another and remembers how each rung ended."""
 
     account: Account
-    results: dict[Rung, RungResult]
+    probe: Probe
+    mailbox: str
+    results: dict[Rung, RungResult] = field(default_factory=dict)
     failed: bool = False
 
     async def climb(self, step: Step) -> None:
@@ -128,10 +157,9 @@ class _Ladder:
             broken.__cause__ = error
             self._fail(step, broken, time.monotonic() - started)
         else:
-            self._pass(step.rungs, said, time.monotonic() - started)
+            self._end(step.rungs, State.PASSED if said else State.SKIPPED, said, time.monotonic() - started)
 
-    def _pass(self, rungs: Sequence[Rung], said: str, seconds: float) -> None:
-        state = State.PASSED if said else State.SKIPPED
+    def _end(self, rungs: Sequence[Rung], state: State, said: str = "", seconds: float = 0.0) -> None:
         for rung in rungs:
             told, took = (said, seconds) if rung is rungs[-1] else ("", 0.0)
             if rung in self.results and not told:
@@ -139,18 +167,20 @@ class _Ladder:
             self.results[rung] = RungResult(rung=rung, state=state, seconds=took, said=self.account.redact(told))
 
     def _fail(self, step: Step, error: MailportError, seconds: float) -> None:
-        at = next((rung for rung in step.rungs if error.code.startswith(f"{rung}.")), step.rungs[0])
-        self._pass(step.rungs[: step.rungs.index(at)], "reached", 0.0)
+        at = next((rung for rung in step.rungs if _is_at(error, rung)), step.rungs[0])
+        self._end(step.rungs[: step.rungs.index(at)], State.PASSED)
         self.results[at] = _failure(at, error, seconds, self.account.redact)
         self.failed = True
 
     def out_of_time(self, step: Step, seconds: float) -> None:
-        error = TimedOut(
-            f"The test took longer than {self.account.timeout:g} seconds.",
-            code=f"{step.rungs[0]}.timeout",
-            remedy=_SLOW[self.account.direction],
-        )
-        self._fail(step, error, seconds)
+        rung = step.rungs[0]
+        said, remedy, at = f"The test took longer than {self.account.timeout:g} seconds.", _SLOW[self.account.direction], None
+        if rung is Rung.GREETING and (endpoint := self.probe.endpoint()) is not None:
+            remedy, at = _SILENT, endpoint.port_field
+        if rung is Rung.ROUND_TRIP:
+            searched = f"the mailbox of {self.mailbox}" if self.mailbox else "the mailbox"
+            said, remedy = f"The mail was sent to {self.account.user_name} but not found in {searched}.", _LOST
+        self._fail(step, TimedOut(said, code=f"{rung}.timeout", field=at, remedy=remedy), seconds)
 
     def report(self) -> Report:
         return Report(rungs=tuple(self.results.get(rung, RungResult(rung=rung, state=State.SKIPPED)) for rung in Rung))
@@ -174,26 +204,30 @@ async def diagnose(
     probe: Probe,
     services: Services,
     *,
+    policies: Sequence[Policy] | None = None,
     sender: Callable[[], Sender] | None = None,
     receiver: Callable[[], Receiver] | None = None,
+    mailbox: str = "",
     on_rung: Callable[[RungResult], None] | None = None,
 ) -> Report:
     """Climb the ladder within the account's timeout.
 
-    With ``sender`` exactly one test mail goes to User Name, if all before passed; with ``receiver`` (of the same mailbox)
-    that mail is looked for. ``on_rung`` is told each result as it comes.
+    ``policies`` are those that carry out the account's rules; None checks no rule. With ``sender`` exactly one test mail goes
+    to User Name, if all before passed; with ``receiver`` (of the same mailbox, which ``mailbox`` names) that mail is looked
+    for. ``on_rung`` is told each result as it comes.
     """
-    ladder = _Ladder(account=account, results={})
+    ladder = _Ladder(account=account, probe=probe, mailbox=mailbox)
+    test = None if sender is None else _TestMail(account, sender, receiver)
     try:
-        await _climb_all(ladder, _steps(account, probe, services, sender, receiver), on_rung)
+        await _climb_all(ladder, _steps(_settings(account, policies), probe, services, test), on_rung)
     finally:
         await _close(probe)
     return ladder.report()
 
 
-async def _climb_all(ladder: _Ladder, steps: AsyncIterator[Step], on_rung: Callable[[RungResult], None] | None) -> None:
+async def _climb_all(ladder: _Ladder, steps: Iterator[Step], on_rung: Callable[[RungResult], None] | None) -> None:
     deadline = time.monotonic() + ladder.account.timeout
-    async for step in steps:
+    for step in steps:
         before = dict(ladder.results)
         started = time.monotonic()
         try:
@@ -215,16 +249,24 @@ async def _close(probe: Probe) -> None:
         return
 
 
-async def _steps(
-    account: Account,
-    probe: Probe,
-    services: Services,
-    sender: Callable[[], Sender] | None,
-    receiver: Callable[[], Receiver] | None,
-) -> AsyncIterator[Step]:
-    async def settings() -> str:
+def _steps(first: Step, probe: Probe, services: Services, test: _TestMail | None) -> Iterator[Step]:
+    yield first
+    yield _way(probe, services)
+    yield from _own_steps(probe)
+    if test is not None:
+        yield from test.steps()
+
+
+def _settings(account: Account, policies: Sequence[Policy] | None) -> Step:
+    async def check() -> str:
+        if policies is not None:
+            check_rules(account, policies)
         return "The settings are complete."
 
+    return Step((Rung.SETTINGS,), check)
+
+
+def _way(probe: Probe, services: Services) -> Step:
     async def resolve() -> str:
         endpoint = probe.endpoint()
         if endpoint is None:
@@ -237,15 +279,7 @@ async def _steps(
             raise
         return f"{endpoint.host} is {', '.join(addresses)}."
 
-    yield Step((Rung.SETTINGS,), settings)
-    yield Step((Rung.NAME, Rung.EGRESS), resolve)
-    for step in _own_steps(probe):
-        yield step
-    if sender is not None:
-        test = _TestMail(account, sender, receiver)
-        yield Step((Rung.SEND,), test.send)
-        if receiver is not None:
-            yield Step((Rung.ROUND_TRIP,), test.find)
+    return Step((Rung.NAME, Rung.EGRESS), resolve)
 
 
 def _own_steps(probe: Probe) -> Sequence[Step]:
@@ -276,6 +310,12 @@ class _TestMail:
             headers=(("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "All")),
         )
         self._before: Cursor = None
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the steps: sending, and looking for the mail where there is an account for it."""
+        yield Step((Rung.SEND,), self.send)
+        if self._receiver is not None:
+            yield Step((Rung.ROUND_TRIP,), self.find)
 
     async def send(self) -> str:
         rules = self._account.rules

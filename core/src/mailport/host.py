@@ -153,8 +153,10 @@ class Mailport:
             account,
             probe,
             self._services,
+            policies=self._registry.policies,
             sender=(lambda: self._sender(account)) if send else None,
             receiver=(lambda: self._receiver(round_trip)) if round_trip else None,
+            mailbox=round_trip.user_name if round_trip else "",
             on_rung=on_rung,
         )
 

@@ -25,7 +25,7 @@ from mailport.registry import Registry
 from mailport.session import SessionPool
 from mailport.transport import Sender, plugin_errors
 
-__all__ = ["submit"]
+__all__ = ["check_rules", "submit"]
 
 
 async def submit(message: Message, account: Account, registry: Registry, pool: SessionPool) -> Receipt:
@@ -43,13 +43,13 @@ async def submit(message: Message, account: Account, registry: Registry, pool: S
 
 async def _send(message: Message, account: Account, policies: Sequence[Policy], pool: SessionPool) -> Receipt:
     check_direction(account, Direction.OUTGOING)
-    _check_rules(account, policies)
+    check_rules(account, policies)
     _check(message)
     prepared = apply(message, account, policies)
     return prepared if isinstance(prepared, Receipt) else await _deliver(prepared, account, pool)
 
 
-def _check_rules(account: Account, policies: Sequence[Policy]) -> None:
+def check_rules(account: Account, policies: Sequence[Policy]) -> None:
     """Refuse an account whose rule nobody carries out: sending as if it were not there would be the worse answer."""
     realised = {name for policy in policies for name in policy.realises}
     for name, field in type(account.rules).model_fields.items():
