@@ -17,6 +17,7 @@ from mailport import (
 )
 from mailport.hookspecs import hookimpl
 from mailport.message import Attachment, Message
+from mailport.policies.override import Override
 from mailport.registry import Registry
 from mailport.session import SessionLimits, SessionPool
 from mailport.submit import submit
@@ -107,7 +108,10 @@ async def test_block_outgoing_email_lets_nothing_leave(mail, memory, values, com
 async def test_the_override_replaces_every_recipient(mail, memory, values, compose):  # SND-11 SND-12 SND-13
     """Only the override addresses receive; To and Cc stay readable, Bcc does not."""
     account = mail.account(values | {"email_address_override": "x@example.org, y@example.org"})
-    await mail.submit(compose(cc="c@example.org", bcc="secret@example.org"), account)
+    receipt = await mail.submit(compose(cc="c@example.org", bcc="secret@example.org"), account)
+    assert receipt.notes == (
+        "Email Address Override is on. The mail was meant for To bob@example.org; Cc c@example.org; Bcc secret@example.org.",
+    )
     stored = memory.accepted[0]
     assert stored.envelope_to == ("x@example.org", "y@example.org")
     message = Message.read(stored.raw)
@@ -124,6 +128,23 @@ async def test_the_override_takes_mail_that_was_read(mail, memory, values, compo
     message = Message.read(memory.accepted[0].raw)
     assert memory.accepted[0].envelope_to == ("x@example.org",)
     assert (message.text, message.attachments[0].content, message.header("X-Note")) == ("Hi\n", b"x", "kept")
+
+
+async def test_overriding_twice_equals_once(values, mail, compose):  # SND-13
+    """The original recipients stay those of the first time, whatever said them: headers or envelope."""
+    account = mail.account(values | {"email_address_override": "x@example.org"})
+    for message in (compose(), compose(envelope_to=("c@example.org",))):
+        once = Override().apply(message, account)
+        assert Override().apply(once, account) is once
+        assert once.recipients == ("x@example.org",)
+
+
+async def test_a_refusal_tells_the_notes_too(memory, values, mail, compose):  # SND-13
+    """Whom an overridden mail was meant for is known also when it did not leave."""
+    memory.refused.add("x@example.org")
+    with pytest.raises(Refused) as caught:
+        await mail.submit(compose(), mail.account(values | {"email_address_override": "x@example.org"}))
+    assert "meant for To bob@example.org" in caught.value.receipt.notes[0]
 
 
 async def test_a_rule_that_nobody_carries_out_is_refused(mail, values, compose):

@@ -37,7 +37,8 @@ _OWN_HEADERS = frozenset(
         "mime-version",
     }
 )
-_ENVELOPE = frozenset({"envelope_from", "envelope_to"})
+# Nothing of these is in the bytes by itself.
+_BESIDE = frozenset({"envelope_from", "envelope_to", "conversation_id", "automatic", "notes"})
 _LISTS = ("to", "cc", "bcc")
 
 _Addresses: TypeAlias = "str | Address | Iterable[str | Address]"
@@ -60,7 +61,8 @@ class Message:
     file, from which the message was read: it leaves as those bytes, unchanged. ``envelope_from`` overrides the return path
     (an empty string is the null sender), ``envelope_to`` the recipients, without touching a header. ``conversation_id`` is
     what a reply shall be recognised by; the account's rules decide where it stands. ``automatic`` says that no person wrote
-    the mail: it leaves with the headers that keep other machines from answering.
+    the mail: it leaves with the headers that keep other machines from answering. ``notes`` are what policies tell about their
+    changes: they stand in the receipt, and in no mail.
 
     Raises ``ConfigurationError`` with the field's name for a line break in a header and for a bad header name.
     """
@@ -82,6 +84,7 @@ class Message:
     envelope_to: tuple[str, ...] | None = None
     conversation_id: str = ""
     automatic: AutoSubmitted | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.original is None:
@@ -180,11 +183,11 @@ class Message:
         return next((value for other, value in self.headers if other.lower() == name.lower()), "")
 
     def replace(self, **changes: Any) -> Message:
-        """Return a changed copy. Unless only the envelope changed it is rendered anew: its original no longer fits it.
+        """Return a changed copy. Unless only what stands beside the bytes changed, they are written anew.
 
         Raises ``ConfigurationError`` for a recipient of the original that cannot be read, where the recipients are kept.
         """
-        if set(changes) <= _ENVELOPE or self.original is None:
+        if set(changes) <= _BESIDE or self.original is None:
             return replace(self, **changes)
         if changes.get("envelope_to", self.envelope_to) is None:
             check_addresses(self.original, [name for name in _LISTS if name not in changes])

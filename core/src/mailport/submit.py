@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailport.account import Account, check_direction
 from mailport.errors import (
@@ -46,7 +47,18 @@ async def _send(message: Message, account: Account, policies: Sequence[Policy], 
     check_rules(account, policies)
     _check(message)
     prepared = apply(message, account, policies)
-    return prepared if isinstance(prepared, Receipt) else await _deliver(prepared, account, pool)
+    if isinstance(prepared, Receipt):
+        return prepared
+    try:
+        return _noted(await _deliver(prepared, account, pool), prepared)
+    except MailportError as error:
+        error.receipt = _noted(error.receipt, prepared) if error.receipt else None
+        raise
+
+
+def _noted(receipt: Receipt, message: Message) -> Receipt:
+    """Add what the policies changed."""
+    return replace(receipt, notes=(*message.notes, *receipt.notes)) if message.notes else receipt
 
 
 def check_rules(account: Account, policies: Sequence[Policy]) -> None:
