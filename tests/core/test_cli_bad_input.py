@@ -1,5 +1,10 @@
 """Bad input ends in one error that names file and field, with the exit code of configuration and without a traceback."""
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tests.core.conftest import ANN
@@ -34,7 +39,7 @@ def write(path, content):
     ("content", "said"),
     [
         (b'protocol = "memory"\nuser_name =\n', "line 2"),
-        (bytes(range(256)) * 8, "no text in UTF-8"),
+        (bytes(range(256)) * 8, "no text in UTF-8.\n  remedy: Check that this is the file you mean"),
         (b"\x7fELF\x01\x01\x01\x00", "This is no TOML"),
     ],
 )
@@ -93,6 +98,9 @@ def test_a_wrong_server(refused, account, eml, old, new, *, field):  # OUT-10
         (b"", None, "empty"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", None, "this is no mail"),
         (b"just text\n", None, "this is no mail"),
+        (b"\xef\xbb\xbfTo: bob@example.org\n\nx", None, "Save it without byte order mark"),
+        (f"From: {ANN}\nTo: bob@example.org\n\nx".encode("utf-16"), None, "text in UTF-16"),
+        (f"From {ANN} Mon Nov  2 09:15:00 2026\nFrom: {ANN}\nTo: bob@example.org\n\nx".encode(), None, "Remove that line"),
         (b"To: bob@example.org\nSubject: x\n\nx", "from", "no From address"),
         (b"From: \nTo: bob@example.org\n\nx", "from", "no From address"),
         (f"From: {ANN}\nSubject: x\n\nx".encode(), "to", "no recipient"),
@@ -137,6 +145,17 @@ def test_a_message_file_that_is_none(refused, account, tmp_path):
     assert "no regular file" in refused("send", account, "/dev/null")
 
 
+def test_a_file_that_nobody_may_read(account):
+    """It is an error of configuration with a remedy, not one of usage, also for JSON."""
+    account.chmod(0)
+    # Without these two capabilities root is as everybody.
+    lowered = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+    command = [*lowered, sys.executable, "-m", "mailport", "receive", account, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (3, "settings.file")
+    assert "Permission denied" in json.loads(done.stdout)["message"]
+
+
 def test_an_account_that_goes_the_other_way(refused, account, eml):
     """Sending through an inbox, receiving through an outgoing server."""
     pytest.importorskip("mailport_smtp")
@@ -161,7 +180,9 @@ def test_a_cursor_file_that_is_none(refused, account, tmp_path, content, said):
     """It is never overwritten: the error says what to do."""
     cursor = write(tmp_path / "cursor.json", content)
     before = cursor.read_bytes()
-    assert f"{cursor} {said}" in refused("receive", account, "--cursor", cursor, field="--cursor")
+    shown = refused("receive", account, "--cursor", cursor, field="--cursor")
+    assert f"{cursor} {said}" in shown
+    assert ("remove this one" in shown) is ("belongs" in said)  # never an account file that was named by mistake
     assert cursor.read_bytes() == before
 
 

@@ -1,5 +1,8 @@
 """``mailport receive`` over a Maildir: killed at any moment, it goes on and loses nothing."""
 
+import os
+import re
+import resource
 import subprocess
 import sys
 import time
@@ -35,6 +38,45 @@ def test_sending_and_receiving_stay_below_the_folder_of_the_account(run, maildir
     assert run("send", account, path, "--local-root", tmp_path / "elsewhere").exit_code == 0
     assert run("send", account, path, MAILPORT_LOCAL_ROOT=str(tmp_path / "elsewhere")).exit_code == 0
     assert (len(files(maildir)), len(list((tmp_path / "elsewhere" / "mail").glob("*/*")))) == (1, 2)
+
+
+def command(tmp_path, *options):
+    return [sys.executable, "-m", "mailport", "receive", tmp_path / "box.toml", *options]
+
+
+def test_a_full_disk_is_an_error_of_the_folder(maildir, tmp_path):
+    """The message that no longer fits leaves nothing behind, and the option that named the folder is named."""
+    (maildir / "new" / "1700000000.M1.host").write_bytes(incoming("Big", size=200_000))
+    done = subprocess.run(
+        command(tmp_path, "--save", tmp_path / "out"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "File too large" in done.stderr
+    assert "field: --save" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_long_subject_leaves_the_table_whole(maildir, tmp_path, terminal):
+    """On a terminal a row is no wider than the screen; an empty mailbox is said."""
+    (maildir / "new" / "1700000000.M1.host").write_bytes(incoming("Long " * 40))
+    with subprocess.Popen(
+        command(tmp_path), stdout=terminal.program_side, stderr=subprocess.STDOUT, env=os.environ | {"COLUMNS": "90"}
+    ):
+        lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", terminal.read().decode()).splitlines()
+    row = next(line for line in lines if "Long" in line)
+    assert "…" in row
+    assert len(row) <= 90
+
+
+def test_nothing_new_is_said_to_people(maildir, tmp_path, terminal):
+    """An empty list on a terminal would look as if nothing had been done."""
+    with subprocess.Popen(command(tmp_path), stdout=terminal.program_side, stderr=subprocess.PIPE) as process:
+        terminal.read()
+        assert process.stderr.read() == b"No new messages.\n"
 
 
 @pytest.mark.slow

@@ -115,6 +115,32 @@ def test_a_reader_that_goes_away_is_no_error():
     assert process.returncode == 141
 
 
+@pytest.mark.parametrize("words", [["protocols"], ["protocols", "--json"], ["fields", "no-such", "--json"]])
+def test_a_full_disk_behind_stdout_is_told_once(words):
+    """``mailport protocols >/dev/full`` is no fault of mailport: one message, also where JSON was asked for."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*MAILPORT, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: The output cannot be written: No space left on device.\n  remedy: ")
+    assert done.stderr.count("\n") == 2
+
+
+def test_interrupting_the_import_is_no_traceback(site):
+    """Ctrl-C ends with 130 and without a word, also before the command line itself is there."""
+    (site.path / "click.py").write_text("raise KeyboardInterrupt")
+    environ = os.environ | {"PYTHONPATH": str(site.path)}
+    done = subprocess.run(MAILPORT, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_the_list_of_commands_is_not_cut(run):
+    """What a command is for fits on one line of a narrow terminal."""
+    from mailport.cli.app import OWN  # noqa: PLC0415 - not without the extra
+
+    listed = run("--help", COLUMNS="80").stdout.partition("Commands:")[2].splitlines()
+    assert [line for line in listed if line.split()[:1] and line.split()[0] in OWN and line.endswith("...")] == []
+
+
 @pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_people_get_a_table_with_colours(terminal, site, more, coloured):
     """On a terminal there is a heading; NO_COLOR is respected."""

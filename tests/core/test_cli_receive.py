@@ -159,6 +159,28 @@ class Broken(bytes):
         raise RuntimeError("broken")
 
 
+def test_an_interrupted_run_tells_what_it_saved(run, box, account, tmp_path):
+    """Ctrl-C leaves a document of what is saved, with the cursor at which the run began."""
+    box.add(incoming("Big", size=3_000)).raw = Interrupting(b"x")
+    result = run("receive", account, "--save", tmp_path / "out", "--json")
+    assert (result.exit_code, result.stderr) == (130, "3 saved; the same command goes on\ninterrupted\n")
+    document = json.loads(result.stdout)
+    assert (states(document), document["cursor"]) == (["saved"] * 3, None)
+
+
+class Interrupting(bytes):
+    """Bytes in the midst of whose loading the user presses Ctrl-C."""
+
+    def __getitem__(self, part):
+        raise KeyboardInterrupt
+
+
+def test_what_was_moved_is_told(run, account, box):
+    """The list comes before the work, so how many went where is told beside it."""
+    assert "3 moved to Archive.\n" in run("receive", account, "--then", "move:Archive").stderr
+    assert "moved" not in run("receive", account, "--then", "move:Archive").stderr
+
+
 def test_a_message_that_is_too_large_stays(receive, run, account, box, tmp_path):
     """It is listed and named, not loaded, and no action touches it."""
     account.write_text(account.read_text() + "max_message_size = 2000\n")
@@ -215,7 +237,7 @@ class Withholding(MemoryReceiver):
 
     async def _load(self, key):
         if key.endswith("/2"):
-            raise TransportError("The server does not hand it out.", code="read.no_data", remedy="Move it away.")
+            raise TransportError("The server does not hand it out.", code="read.withheld", remedy="Move it away.")
         async for chunk in super()._load(key):
             yield chunk
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.conftest import ANN
+from tests.core.conftest import ANN, BOB
 
 pytest_plugins = ["tests.core.cli_kit"]
 
@@ -43,6 +43,15 @@ def test_a_round_trip_looks_for_the_mail(answer, account):
     states = {rung["rung"]: rung["state"] for rung in document["rungs"]}
     assert (code, document["passed"]) == (0, True)
     assert (states["send"], states["round_trip"]) == ("passed", "passed")
+
+
+def test_a_round_trip_through_another_mailbox_is_warned_about(run, account, tmp_path):
+    """A mail that goes to one person is not found with another one's account: that is said before anything is tried."""
+    other = tmp_path / "bob.toml"
+    other.write_text(account.read_text().replace(ANN, BOB))
+    with_bob, with_ann = (run("test", account, "--round-trip", incoming) for incoming in (other, account))
+    assert f"warning: The mail goes to {ANN}, and is looked for in the mailbox of {BOB}." in with_bob.stderr
+    assert "warning" not in with_ann.stderr
 
 
 def test_the_report_as_json(answer, account, monkeypatch):  # TST-02
@@ -92,7 +101,7 @@ def test_block_outgoing_email_is_told(run, account, installed_memory):  # TST-09
         ("NotFound", 8),
         ("PluginError", 9),
         ("UnsupportedFeature", 10),
-        ("TransportError", 1),
+        ("TransportError", 6),
         ("SomethingElse", 1),
     ],
 )

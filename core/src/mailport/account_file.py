@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AccountFile"]
 
+_TEXT = "Check that this is the file you mean; it must be text in UTF-8."
 MAX_SIZE = 1 << 20
 """Bytes; whatever is bigger is neither settings nor a secret, and a device never ends."""
 
@@ -108,11 +109,11 @@ def _text(path: Path) -> str:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise _unreadable(getattr(error, "strerror", None) or str(error)) from error
     if len(data) > MAX_SIZE:
-        raise _unreadable("larger than 1 MB")
+        raise _unreadable("larger than 1 MB", _TEXT)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _unreadable("no text in UTF-8") from error
+        raise _unreadable("no text in UTF-8", _TEXT) from error
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -165,7 +166,5 @@ def _from_file(name: str, path: Path) -> str:
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
-def _unreadable(why: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The file cannot be read: {why}.", code="settings.file", remedy="Check its name and its permissions."
-    )
+def _unreadable(why: str, remedy: str = "Check its name and its permissions.") -> ConfigurationError:
+    return ConfigurationError(f"The file cannot be read: {why}.", code="settings.file", remedy=remedy)

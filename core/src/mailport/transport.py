@@ -222,13 +222,15 @@ class Acknowledgement:
     """The outcome of an action for one delivery.
 
     ``done`` is None while the protocol has not committed it: the answer is in ``Receiver.settled`` after closing. A message
-    that is gone counts as done. ``new_key`` is its key after a move, where the server tells; ``error`` says why it failed.
+    that is gone counts as done. ``new_key`` is its key after a move, where the server tells; ``error`` says why it failed;
+    ``note`` is a sentence for a person, such as that the folder was made for it.
     """
 
     key: str
     done: bool | None
     new_key: str | None = None
     error: MailportError | None = None
+    note: str = ""
 
 
 class Receiver(Session, ABC):

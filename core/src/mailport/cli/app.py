@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -16,10 +17,11 @@ from mailport.cli.contributed import Contribution, contributions
 from mailport.cli.exits import Exit, of_error
 from mailport.cli.options import pass_output
 from mailport.cli.output import Output
-from mailport.errors import MailportError, PluginError
+from mailport.errors import ConfigurationError, MailportError, PluginError
 
 __all__ = ["OWN", "app"]
 
+_UNWRITABLE = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 OWN = frozenset({"fields", "plugins", "protocols", "receive", "send", "test"})
 """Our own commands: module and function have the command's name."""
 
@@ -74,22 +76,51 @@ def _loaded(contribution: Contribution) -> click.Command:
 
 
 def _run(invoke: Any, ctx: click.Context, output: Output) -> int:
-    """Run the command and return its exit code. Usage errors and explicit exits are click's to handle."""
+    """Run the command and return its exit code, also where stdout takes nothing."""
+    try:
+        code = _told(invoke, ctx, output)
+        sys.stdout.flush()  # a reader that went away is noticed here, not when the interpreter ends
+    except BrokenPipeError:
+        _silence_stdout()
+        return Exit.PIPE_CLOSED
+    except OSError as error:
+        _silence_stdout()
+        output.json = False  # nobody could read the document
+        output.complain(_unwritten(error))
+        return Exit.CONFIGURATION
+    return code
+
+
+def _told(invoke: Any, ctx: click.Context, output: Output) -> int:
+    """Run the command and tell its error. Usage errors and explicit exits are click's to handle."""
     try:
         invoke(ctx)
-        sys.stdout.flush()  # a reader that went away is noticed here, not when the interpreter ends
     except (click.ClickException, click.exceptions.Exit):
         raise
     except (KeyboardInterrupt, click.Abort):
         output.note("interrupted")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return Exit.PIPE_CLOSED
     except Exception as error:
+        if _is_of_stdout(error):
+            raise
         output.failure(error if isinstance(error, MailportError) else _unexpected(error))
         return of_error(error)
     return Exit.OK
+
+
+def _is_of_stdout(error: Exception) -> bool:
+    """Whether stdout takes nothing. Files of our own and connections are told as errors of ours before they come here."""
+    if isinstance(error, MailportError) or not isinstance(error, OSError):
+        return False
+    return error.errno in _UNWRITABLE and error.filename is None
+
+
+def _unwritten(error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"The output cannot be written: {error.strerror or error}.",
+        code="settings.unwritable",
+        remedy="Check where stdout leads, and the space left there.",
+    )
 
 
 def _unexpected(error: Exception) -> MailportError:

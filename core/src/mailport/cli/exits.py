@@ -42,6 +42,7 @@ _BY_CLASS: dict[type[Exception], Exit] = {
     errors.NotFound: Exit.NOT_FOUND,
     errors.PluginError: Exit.PLUGIN,
     errors.UnsupportedFeature: Exit.UNSUPPORTED,
+    errors.TransportError: Exit.REFUSED,  # the rest: an answer that stops the work and that waiting does not change
 }
 
 # The worst first: what must not be sent again blindly, then what was refused for good, then what may be tried later.

@@ -25,7 +25,7 @@ __all__ = ["fields"]
 @json_option
 @pass_output
 def fields(output: Output, /, *, protocol: str, direction: str | None, component: str | None, schema: bool) -> None:
-    """List the fields of PROTOCOL, as they stand in an account file."""
+    """List the fields that an account of PROTOCOL has."""
     from mailport import forms  # noqa: PLC0415 - showing help draws no form
 
     declared = Registry().protocol(protocol)

@@ -18,7 +18,7 @@ __all__ = ["account_argument", "direction_option", "host_options", "json_option"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, readable=False)
 """A path that the command itself looks at: a wrong one is an error of configuration that names it, not one of usage."""
 
 pass_output = click.make_pass_decorator(Output, ensure=True)

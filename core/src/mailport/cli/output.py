@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from shutil import get_terminal_size
 from typing import IO, TYPE_CHECKING, Any
 from unicodedata import combining, east_asian_width
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Output", "Table", "plain"]
 
+_NARROWEST = 20
+"""Columns of the screen that a shortened text keeps."""
 _BIDI = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 _COLOURS = {
     **dict.fromkeys(("accepted", "passed", "loaded", "saved", "done"), "green"),
@@ -53,17 +56,21 @@ class Output:
             _write(sys.stdout, *words)
 
     def note(self, text: str) -> None:
-        """Tell something beside the result."""
-        _write(sys.stderr, text)
+        """Tell something beside the result, if there is something."""
+        if text:
+            _write(sys.stderr, text)
 
     def warn(self, text: str) -> None:
         """Tell something that a person should look at."""
         _write(sys.stderr, "warning:", text)
 
     @contextmanager
-    def table(self, *columns: str) -> Iterator[Table]:
-        """Print rows: aligned below ``columns`` on a terminal, else at once and with tabs; nothing with ``--json``."""
-        table = Table(columns, is_silent=self.json, is_aligned=sys.stdout.isatty())
+    def table(self, *columns: str, shortened: tuple[str, ...] = ()) -> Iterator[Table]:
+        """Print rows: aligned below ``columns`` on a terminal, else at once and with tabs; nothing with ``--json``.
+
+        On a terminal that is too narrow the ``shortened`` columns are, the first of them first.
+        """
+        table = Table(columns, is_silent=self.json, is_aligned=sys.stdout.isatty(), shortened=shortened)
         try:
             yield table
         finally:
@@ -95,6 +102,7 @@ class Table:
     columns: tuple[str, ...]
     is_silent: bool
     is_aligned: bool
+    shortened: tuple[str, ...] = ()
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
     def add(self, *cells: object) -> None:
@@ -109,11 +117,20 @@ class Table:
         """Print what was kept back."""
         if self.is_silent or not self.rows:
             return
-        widths = [max(map(_width, column)) for column in zip(self.columns, *self.rows, strict=True)]
+        widths = self._widths()
         click.echo("  ".join(_coloured(sys.stdout, cell, bold=True) for cell in _padded(self.columns, widths)))
         for row in self.rows:
             click.echo("  ".join(_coloured(sys.stdout, cell) for cell in _padded(row, widths)))
         self.rows.clear()
+
+    def _widths(self) -> list[int]:
+        widths = [max(map(_width, column)) for column in zip(self.columns, *self.rows, strict=True)]
+        excess = sum(widths) + 2 * (len(widths) - 1) - get_terminal_size().columns
+        for index in map(self.columns.index, self.shortened):
+            cut = max(0, min(excess, widths[index] - _NARROWEST))
+            widths[index] -= cut
+            excess -= cut
+        return widths
 
 
 def plain(text: str) -> str:
@@ -135,7 +152,16 @@ def _coloured(stream: IO[str], text: str, *, bold: bool = False) -> str:
 
 def _padded(cells: tuple[str, ...], widths: list[int]) -> list[str]:
     *columns, last = cells
-    return [*(cell + " " * (width - _width(cell)) for cell, width in zip(columns, widths, strict=False)), last]
+    fitting = [_cut(cell, width) for cell, width in zip(columns, widths, strict=False)]
+    return [*(cell + " " * (width - _width(cell)) for cell, width in zip(fitting, widths, strict=False)), last]
+
+
+def _cut(text: str, width: int) -> str:
+    if _width(text) <= width:
+        return text
+    while _width(text) >= width:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _width(text: str) -> int:

@@ -23,7 +23,7 @@ __all__ = ["plugins"]
 @json_option
 @pass_output
 def plugins(output: Output) -> None:
-    """List the installed plugins and commands: loaded, or failed and why."""
+    """List plugins and commands: loaded, or failed and why."""
     with _unlogged():
         reports = Registry().reports
     commands = [(command, _fault(command)) for command in contributions(OWN)]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["receive"]
 
+_COLUMNS = ("STATE", "FROM", "SUBJECT", "DATE", "SIZE", "FILE")
+
 
 def _as_action(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Action:
     from mailport.transport import Action  # noqa: PLC0415 - showing help receives nothing
@@ -73,9 +75,15 @@ def receive(
         place=CursorFile(cursor, inbox) if cursor else None,
         output=output,
     )
-    with output.table("STATE", "FROM", "SUBJECT", "DATE", "SIZE", "FILE") as table:
-        asyncio.run(work.run(table))
-    output.data({"messages": [entry.as_dict() for entry in work.entries], "cursor": work.cursor})
+    try:
+        with output.table(*_COLUMNS, shortened=("SUBJECT", "FROM")) as table:
+            asyncio.run(work.run(table))
+    except KeyboardInterrupt:  # what is saved is saved
+        output.data(work.as_dict())
+        output.note(work.so_far)
+        raise
+    output.data(work.as_dict())
+    work.tell()
     sys.stdout.flush()  # a list that nobody read does not move the cursor
     work.move_on()
     ctx.exit(work.exit)

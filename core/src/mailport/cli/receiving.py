@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mailport.account import Account
 from mailport.cli.entry import Entry, EntryState, read_head
@@ -20,8 +22,8 @@ from mailport.transport import Acknowledgement, Action, ActionKind, Cursor, Deli
 
 __all__ = ["Receiving"]
 
-_WITHHELD = frozenset({"read.no_data", "read.conversion"})
-"""Codes of servers that cannot hand out one message: the others behind it come all the same."""
+_WITHHELD = "read.withheld"
+"""The code of servers that cannot hand out one message: the others behind it come all the same."""
 
 
 @dataclass(kw_only=True)
@@ -48,7 +50,7 @@ class Receiving:
 
     async def run(self, table: Table) -> None:
         """Read on from the stored cursor; from the beginning where the server no longer knows it."""
-        start = self._prepare()
+        start = self.cursor = self._prepare()
         async with self.host:
             with progress("receiving") as bar:
                 try:
@@ -59,6 +61,26 @@ class Receiving:
                     self.output.warn(f"{error} Reading the mailbox from the beginning.")
                     self.entries.clear()
                     await self._round(None, table, bar)
+
+    @property
+    def so_far(self) -> str:
+        """What an interrupted run has done, for a person."""
+        saved = sum(entry.state is EntryState.SAVED for entry in self.entries)
+        return f"{saved} saved; the same command goes on" if self.folder else ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the run as JSON-ready data; the cursor is that of the start until everything is done."""
+        return {"messages": [entry.as_dict() for entry in self.entries], "cursor": self.cursor}
+
+    def tell(self) -> None:
+        """Say beside the list what does not stand in it: that nothing came, what was done to the messages."""
+        if not self.entries and sys.stdout.isatty():
+            self.output.note("No new messages.")
+        done = [entry.done for entry in self.entries if entry.done and entry.done.done is not False]
+        if done and self.action.kind is ActionKind.MOVE:
+            self.output.note(f"{len(done)} moved to {self.action.folder}.")
+        for note in dict.fromkeys(answer.note for answer in done):
+            self.output.note(note)
 
     def move_on(self) -> None:
         """Store the cursor, unless something must be done again: what was saved is then found and not fetched anew."""
@@ -77,8 +99,8 @@ class Receiving:
         async with self.host.poll(self.account, start, self.limit) as round_:
             async for delivery in round_:
                 entry = Entry(delivery=delivery)
-                self.entries.append(entry)
                 await self._take(entry, bar)
+                self.entries.append(entry)  # only then: an interruption leaves out what it stopped
                 table.add(entry.state, entry.sender, entry.subject, entry.date, entry.size, entry.file or "")
             answers = await self._acknowledge(round_)
         self._settle([*answers, *round_.settled])
@@ -98,7 +120,7 @@ class Receiving:
         except NotFound:
             entry.state = EntryState.GONE
         except TransportError as error:
-            if error.code not in _WITHHELD:
+            if error.code != _WITHHELD:
                 raise
             entry.state = EntryState.WITHHELD
             self.output.warn(f"{entry.delivery.key} stays in the mailbox: {error} {error.remedy}")

@@ -19,6 +19,8 @@ from mailport.transport import Cursor, Delivery
 
 __all__ = ["CursorFile", "Folder"]
 
+_NO_CURSOR = "Name another file; this one is something else and is left alone."
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -70,12 +72,13 @@ class CursorFile:
         try:
             stored = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise self._wrong("holds no JSON") from error
+            raise self._wrong("holds no JSON", _NO_CURSOR) from error
         if not isinstance(stored, dict) or stored.keys() != self._as_dict(None).keys():
-            raise self._wrong("holds no cursor")
+            raise self._wrong("holds no cursor", _NO_CURSOR)
         cursor: Cursor = stored["cursor"]
         if stored != self._as_dict(cursor):
-            raise self._wrong(f"belongs to {stored['user_name']} by {stored['protocol']}")
+            belongs = f"belongs to {stored['user_name']} by {stored['protocol']}"
+            raise self._wrong(belongs, "Name another file, or remove this one to read the mailbox from the beginning.")
         return cursor
 
     def check(self) -> None:
@@ -91,13 +94,8 @@ class CursorFile:
     def _as_dict(self, cursor: Cursor) -> dict[str, Cursor]:
         return {"protocol": self.account.protocol, "user_name": self.account.user_name, "cursor": cursor}
 
-    def _wrong(self, why: str) -> ConfigurationError:
-        return ConfigurationError(
-            f"{self.path} {why}.",
-            code="settings.cursor",
-            field="--cursor",
-            remedy="Name another file, or remove this one to read the mailbox from the beginning.",
-        )
+    def _wrong(self, why: str, remedy: str) -> ConfigurationError:
+        return ConfigurationError(f"{self.path} {why}.", code="settings.cursor", field="--cursor", remedy=remedy)
 
 
 @contextmanager
@@ -106,15 +104,16 @@ def _replacing(path: Path, option: str) -> Iterator[IO[bytes]]:
     with _naming(path, option):
         file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115 - closed below, and kept
     try:
-        with file:
-            yield file
-            with _naming(path, option):
-                file.flush()
-                os.fsync(file.fileno())
+        yield file
         with _naming(path, option):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
             Path(file.name).replace(path)
             _sync_folder(path.parent)
     except BaseException:
+        with suppress(OSError):  # closing flushes once more; a full disk was told already
+            file.close()
         with suppress(OSError):
             Path(file.name).unlink()
         raise

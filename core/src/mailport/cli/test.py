@@ -60,6 +60,8 @@ def test(
     host = make_host(account, **machine)
     tested = open_account(host, account, output, direction)
     incoming = open_account(host, round_trip, output, "incoming") if round_trip else None
+    if incoming and incoming.user_name.casefold() != tested.user_name.casefold():
+        output.warn(f"The mail goes to {tested.user_name}, and is looked for in the mailbox of {incoming.user_name}.")
     sends = send or incoming is not None
     _announce(output, account, tested, sends=sends)
     report = asyncio.run(_climb(host, tested, output, sends=sends, incoming=incoming))

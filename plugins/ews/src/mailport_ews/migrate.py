@@ -53,7 +53,10 @@ def migrate_to_graph(
     graph_url: str,
     compare: bool,
 ) -> None:
-    """Write the Microsoft Graph settings of an EWS account, and check that both read the same mailbox."""
+    """Write the Microsoft Graph settings of an EWS account.
+
+    Afterwards it checks that both read the same mailbox.
+    """
     app = {"client_tenant_id": tenant, "client_id": client_id, "client_secret_key": {"env": secret_env} if secret_env else None}
     target = target or account.with_suffix(".graph.toml")
     host = make_host(account, local_root=None)

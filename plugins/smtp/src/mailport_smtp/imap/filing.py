@@ -30,8 +30,12 @@ Apply = Callable[[Sequence[int]], Mapping[int, str]]
 
 @dataclass(slots=True)
 class Filed:
-    """The outcome by UID: new keys of messages that moved, where the server tells, and errors; all others are done."""
+    """The outcome by UID: new keys of messages that moved, where the server tells, and errors; all others are done.
 
+    ``made`` is the folder that was made for them, empty where it was there.
+    """
+
+    made: str = ""
     new_keys: dict[int, str] = field(default_factory=dict)
     errors: dict[int, Exception] = field(default_factory=dict)
     refusals: int = 0
@@ -55,7 +59,9 @@ class Filing:
 
     def move(self, uids: Sequence[int], folder: str) -> Filed:
         """Move to a folder, which is made when it is missing."""
-        return self._in_batches(uids, lambda batch: self._move_making(batch, folder))
+        filed = self._in_batches(uids, lambda batch: self._move_making(batch, folder))
+        filed.made = folder if folder in self._made else ""
+        return filed
 
     def _in_batches(self, uids: Sequence[int], apply: Apply) -> Filed:
         filed = Filed()

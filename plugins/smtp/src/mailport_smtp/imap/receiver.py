@@ -143,7 +143,8 @@ class ImapReceiver(Receiver):
             return Acknowledgement(key=key, done=False, error=stale)
         cause = filed.errors.get(place.uid)
         if cause is None:
-            return Acknowledgement(key=key, done=True, new_key=filed.new_keys.get(place.uid))
+            note = f"The folder “{filed.made}” was made." if filed.made else ""
+            return Acknowledgement(key=key, done=True, new_key=filed.new_keys.get(place.uid), note=note)
         error = explain(cause, account=self._account, rung=Rung.FOLDER)
         error.__cause__ = cause
         return Acknowledgement(key=key, done=False, error=error)
