@@ -2,6 +2,7 @@
 
 import base64
 import quopri
+import time
 from html import escape
 
 import pytest
@@ -163,3 +164,22 @@ def test_the_answered_mails_are_named_nearest_first():  # MAT-11
     """In-Reply-To and References tie a mail to earlier ones where no id does."""
     found = conversation(text="Yes.", in_reply_to="<3@x>", references=("<1@x>", "<2@x>", "<3@x>"))
     assert (found.id, found.message_ids) == ("", ("<3@x>", "<2@x>", "<1@x>"))
+
+
+HOSTILE = {
+    "a tag without an end": {"html": "<" + "a" * 1_000_000},
+    "comments without an end": {"html": "<!--" * 250_000},
+    "a header without an end": {"text": f"Yes.\n\n{OUTLOOK}{'x' * 900_000}\n\nRef:{ID}"},
+    "deep quotes": {"html": "<blockquote>" * 80_000 + f"Ref:{ID}"},
+    "many marks": {"text": "Yes.\n\n" + ">" * 500_000 + f"\n> Ref:{ID}"},
+    "many ids": {"text": f"{ID}\n" * 30_000},
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_looking_for_an_id_takes_no_longer_than_the_mail(body):  # SEC-07
+    """A megabyte takes a few seconds at most, whatever is in it."""
+    message = Message.compose(**body)
+    started = time.perf_counter()
+    ConversationRecogniser().recognise(message, RULES)
+    assert time.perf_counter() - started < 5

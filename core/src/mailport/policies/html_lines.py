@@ -11,8 +11,9 @@ from html import unescape
 __all__ = ["html_lines"]
 
 # Comments of others hold markup, which then counts: only Outlook reads it. No expression looks beyond the next angle bracket.
-_MARKUP = re.compile(r"<!--([^<>]{0,300})-->|<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*+>")
+_MARKUP = re.compile(r"<!--([^<>]{0,300})-->|<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*+>")
 _BLOCKS = frozenset({"blockquote", "body", "br", "div", "h1", "h2", "h3", "hr", "li", "p", "table", "td", "tr"})
+_DEEPEST = 4  # who is quoted by whom below that says nothing
 
 
 def html_lines(html: str) -> str:
@@ -32,4 +33,4 @@ def html_lines(html: str) -> str:
 
 def _line(pieces: list[str], level: int) -> str:
     text = " ".join(unescape("".join(pieces)).split())
-    return f"{'> ' * level}{text}" if text or level else ""
+    return f"{'> ' * min(level, _DEEPEST)}{text}" if text or level else ""

@@ -48,7 +48,7 @@ class ConversationRecogniser(Recogniser):
 
 def _answered(message: Message) -> tuple[str, ...]:
     nearest_first = (message.in_reply_to, *reversed(message.references))
-    return tuple(dict.fromkeys(filter(None, nearest_first)))
+    return tuple(dict.fromkeys(filter(None, nearest_first)))[:_MOST_ANSWERED]
 
 
 def _in_subject(message: Message, rules: RecognitionRules) -> str:
@@ -64,6 +64,8 @@ def _in_html(message: Message, rules: RecognitionRules) -> str:
 
 
 _LIMIT = 1_000_000  # characters: beyond them no reply begins
+_MOST_ANSWERED = 100  # a host looks each of them up
+_LONGEST_HEADER = 1_000  # characters above a quoted mail that are looked at
 
 
 def _first(text: str, rules: RecognitionRules) -> str:
@@ -103,7 +105,7 @@ _MAILBOX = re.compile(r"[^\s<>()\[\]\"':;,]+@[^\s<>()\[\]\"':;,]+")
 
 def _may_be_ours(header: str, rules: RecognitionRules) -> bool:
     """Whether the first address above a quoted mail, its author's, is ours; many clients show only a name."""
-    author = _MAILBOX.search(header)
+    author = _MAILBOX.search(header[:_LONGEST_HEADER])
     own = {address.lower() for address in rules.own_addresses}
     domains = {domain.lower() for domain in rules.own_domains}
     if author is None or not own | domains:
