@@ -1,5 +1,6 @@
 """Accounts: from flat values to validated settings, with errors that point at the field."""
 
+from traceback import format_exception
 from typing import Literal
 
 import pytest
@@ -13,12 +14,12 @@ from mailport.rules import OutgoingRules
 class Server(Settings):
     host: str = setting(label="Host", binds=True)
     port: int = setting(25, label="Port", ge=1, le=65535, binds=True, suggest={"use_ssl_tls": {"SSL": 465}})
-    user_name: MailAddress = setting(label="User Name", binds=True)
+    user_name: MailAddress = setting(label="User Name", placeholder="name@example.org", binds=True)
 
 
 class AuthLogin(Server):
     authentication: Literal["auth_login"] = setting("auth_login", label="Authentication", choices={"auth_login": "AuthLogin"})
-    password: Secret = setting(label="Password")
+    password: Secret = setting(label="Password", min_length=1)
 
 
 class Modern(Server):
@@ -77,7 +78,54 @@ def test_a_name_that_nobody_knows_is_an_error_with_a_suggestion():  # OUT-19
     """A misspelt field is not silently dropped."""
     error = failure(pasword="x")
     assert error.field == "pasword"
-    assert "“password”" in str(error)
+    assert "“password”" in error.remedy
+
+
+def test_a_name_of_another_protocol_is_not_one_of_this():
+    """It is no misspelt field and none of the host's own: the protocol simply has no such thing."""
+    other = ProtocolFields(key="other", title="Other", outgoing=(Modern,))
+    mine = ProtocolFields(key="mine", title="Mine", outgoing=(AuthLogin,))
+    with pytest.raises(ConfigurationError) as caught:
+        validate(mine, Direction.OUTGOING, GOOD | {"client_id": "x"}, [mine, other])
+    assert (str(caught.value), caught.value.remedy) == ("Mine has no field “client_id”.", "Remove it.")
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "remedy"),
+    [
+        ({"port": 70000}, "Port: must be 65535 or less.", "Enter a number from 1 to 65535."),
+        ({"port": 0}, "Port: must be 1 or more.", "Enter a number from 1 to 65535."),
+        ({"port": "smtp"}, "Port: must be a whole number.", "Enter a number from 1 to 65535."),
+        ({"host": 7}, "Host: must be a text.", 'Enter a text; an account file has it in quotes: name = "text".'),
+        ({"password": ""}, "Password: must not be empty.", "Enter it in full."),
+        ({"user_name": "desk"}, "User Name: “desk” is not a mail address.", "Write it as name@example.org."),
+        ({"user_name": ...}, "User Name is required.", "Enter it as in “name@example.org”."),
+        ({"block_outgoing_email": "soon"}, "Block Outgoing Email: must be true or false.", "Choose one of them."),
+        (
+            {"embedded_image_type": "x"},
+            "Embedded Image Type: must be one of: 'cid' or 'base64'.",
+            "Choose one of them.",
+        ),
+    ],
+)
+def test_every_problem_is_a_sentence_with_a_remedy(change, said, remedy):
+    """What is wrong is said in our words, not in those of the library that checks, and so is what to do."""
+    values = {name: value for name, value in (GOOD | change).items() if value is not ...}
+    with pytest.raises(ConfigurationError) as caught:
+        validate(PROTOCOL, Direction.OUTGOING, values)
+    (problem,) = caught.value.problems
+    assert (problem.message, problem.remedy) == (said, remedy)
+    assert (caught.value.remedy, caught.value.as_dict()["problems"][0]["remedy"]) == (remedy, remedy)
+
+
+def test_a_traceback_shows_field_and_remedy():
+    """An error that nobody catches says what to do, with the field it had last."""
+    error = failure(port=0)
+    error.field = "server_port"
+    error.add_note("line 7")
+    assert "".join(format_exception(error)).endswith(
+        "Port: must be 1 or more.\nfield: server_port\nremedy: Enter a number from 1 to 65535.\nline 7\n"
+    )
 
 
 def test_a_hosts_own_fields_live_under_custom():  # CFG-09
@@ -155,3 +203,17 @@ def test_the_override_takes_addresses_only():
     account = outgoing(email_address_override="a@example.org, b@example.org")
     assert isinstance(account.rules, OutgoingRules)
     assert account.rules.email_address_override == "a@example.org, b@example.org"
+
+
+def test_a_missing_protocol_names_those_that_are_installed(mail):
+    """Who has not chosen learns what there is to choose from."""
+    with pytest.raises(ConfigurationError, match="Mail Protocol is required") as caught:
+        mail.account({"user_name": "desk@example.org"})
+    assert caught.value.remedy == "Choose one of: memory."
+
+
+def test_a_direction_that_a_protocol_lacks_has_a_remedy():
+    """The error says what to choose instead."""
+    with pytest.raises(ConfigurationError, match="Mine has no incoming direction") as caught:
+        validate(ProtocolFields(key="mine", title="Mine", outgoing=(AuthLogin,)), Direction.INCOMING, GOOD)
+    assert caught.value.remedy == "Choose a protocol with incoming mail."

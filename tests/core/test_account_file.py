@@ -120,7 +120,7 @@ def test_another_table_is_refused(write, reference):
         ("user_name = 1", "protocol", "required"),
         ('protocol = "memori"', "protocol", "no protocol"),
         (GOOD + 'direction = "sideways"', "direction", "sideways"),
-        (GOOD + 'pasword = "x"', "pasword", "Did you mean"),
+        (GOOD + 'pasword = "x"', "pasword", "no field “pasword”"),
         (GOOD + "send_mail_timeout = 0", "send_mail_timeout", "Send Mail Timeout"),
         ('protocol = "memory"\npassword = "x"', "user_name", "required"),
         ('protocol = "memory"\npassword = "x"\nuser_name = "ann@example.org\\r\\nBcc: x@y.z"', "user_name", "line break"),

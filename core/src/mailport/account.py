@@ -7,14 +7,14 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from mailport.errors import ConfigurationError, Problem
 from mailport.fields import ComponentType, Direction, ProtocolFields, Settings
+from mailport.problems import problems_of, unknown_field
 from mailport.rules import IncomingRules, OutgoingRules
 
 __all__ = ["Account", "check_component", "check_direction", "validate", "with_stored_secrets"]
@@ -91,16 +91,19 @@ class Account:
         return text
 
 
-def validate(protocol: ProtocolFields, direction: Direction, values: Mapping[str, Any]) -> Account:
+def validate(
+    protocol: ProtocolFields, direction: Direction, values: Mapping[str, Any], others: Iterable[ProtocolFields] = ()
+) -> Account:
     """Return the account that ``values`` (flat, by field name) describe.
 
     Raises ``ConfigurationError`` whose ``problems`` name every field at fault. Values of the protocol's other options are
-    kept and ignored; a name that nobody knows is an error with a suggestion.
+    kept and ignored; a name that nobody knows is an error with a suggestion. ``others`` are further protocols: a name that
+    only they know is no misspelt one.
     """
     model = _model(protocol, direction, values)
     rules = OutgoingRules if direction is Direction.OUTGOING else IncomingRules
     own, ruled, ignored, unknown = _sort_out(protocol, model, rules, values)
-    problems = [*unknown, *_problems(model, own), *_problems(rules, ruled)]
+    problems = [*_unknown(unknown, protocol, others), *problems_of(model, own), *problems_of(rules, ruled)]
     if problems:
         raise ConfigurationError(" ".join(problem.message for problem in problems), problems=tuple(problems))
     account = Account(
@@ -170,7 +173,12 @@ def check_component(protocol: ProtocolFields, account: Account) -> None:
 def _model(protocol: ProtocolFields, direction: Direction, values: Mapping[str, Any]) -> type[Settings]:
     models = protocol.models(direction)
     if not models:
-        raise ConfigurationError(f"{protocol.title} has no {direction} direction.", code="settings.direction", field="protocol")
+        raise ConfigurationError(
+            f"{protocol.title} has no {direction} direction.",
+            code="settings.direction",
+            field="protocol",
+            remedy=f"Choose a protocol with {direction} mail.",
+        )
     wanted = values.get("authentication", models[0].option())
     for model in models:
         if model.option() == wanted:
@@ -185,38 +193,26 @@ def _model(protocol: ProtocolFields, direction: Direction, values: Mapping[str, 
 
 def _sort_out(
     protocol: ProtocolFields, model: type[Settings], rules: type[BaseModel], values: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[Problem]]:
-    known = {name for other in (*protocol.outgoing, *protocol.incoming) for name in other.model_fields}
-    known |= {*OutgoingRules.model_fields, *IncomingRules.model_fields, "protocol", "direction", "custom"}
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[str]]:
+    known = _names(protocol)
     own = {name: value for name, value in values.items() if name in model.model_fields}
     ruled = {name: value for name, value in values.items() if name in rules.model_fields}
     taken = {*own, *ruled, "protocol", "direction", "custom"}
     ignored = {name: value for name, value in values.items() if name in known and name not in taken}
     own.setdefault("authentication", model.option())
-    return own, ruled, ignored, [_unknown(name, known) for name in values if name not in known]
+    return own, ruled, ignored, [name for name in values if name not in known]
 
 
-def _unknown(name: str, known: Iterable[str]) -> Problem:
-    close = get_close_matches(name, sorted(known), n=1)
-    hint = f" Did you mean “{close[0]}”?" if close else " A host's own fields belong under “custom”."
-    return Problem(name, "settings.unknown_field", f"There is no field “{name}”.{hint}")
+def _unknown(names: Iterable[str], protocol: ProtocolFields, others: Iterable[ProtocolFields]) -> list[Problem]:
+    return [
+        unknown_field(
+            name, _names(protocol), title=protocol.title, elsewhere={name for other in others for name in _names(other)}
+        )
+        for name in names
+    ]
 
 
-def _problems(model: type[BaseModel], values: Mapping[str, Any]) -> list[Problem]:
-    try:
-        model.model_validate(values)
-    except ValidationError as error:
-        return [_problem(model, dict(detail)) for detail in error.errors(include_input=False, include_url=False)]
-    return []
-
-
-def _problem(model: type[BaseModel], detail: dict[str, Any]) -> Problem:
-    name = str((detail.get("ctx") or {}).get("field") or (detail["loc"] or ("",))[0])
-    label = model.model_fields[name].title if name in model.model_fields else None
-    said = "is required." if detail["type"] == "missing" else detail["msg"].removeprefix("Value error, ")
-    code = "missing" if detail["type"] == "missing" else "invalid"
-    return Problem(
-        name,
-        f"settings.{code}",
-        f"{label or name}: {said}" if detail["type"] != "missing" else f"{label or name} {said}",
-    )
+def _names(protocol: ProtocolFields) -> set[str]:
+    """Return every name that may stand among the settings of the protocol."""
+    own = {name for model in (*protocol.outgoing, *protocol.incoming) for name in model.model_fields}
+    return own | {*OutgoingRules.model_fields, *IncomingRules.model_fields, "protocol", "direction", "custom"}

@@ -20,7 +20,7 @@ ladder to which the cause belongs. Texts never hold a secret, a token or the bod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -75,6 +75,17 @@ class MailportError(Exception):
         self.provider_code = provider_code
         self.request_id = request_id
         self.receipt = receipt
+        self._notes: list[str] = []
+
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]  # computed: who passes the error on may correct its field
+        """What a traceback shows below the message."""
+        facts = (("field", self.field), ("remedy", self.remedy))
+        return [*(f"{name}: {value}" for name, value in facts if value), *self._notes]
+
+    def add_note(self, note: str) -> None:
+        """Add a line to what a traceback shows."""
+        self._notes.append(note)
 
     def __str__(self) -> str:
         return self.message
@@ -102,11 +113,12 @@ class PluginError(MailportError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a configuration: the field, a stable code, and the sentence for a human."""
+    """One thing wrong with a configuration: the field, a stable code, and for a human a sentence and a remedy."""
 
     field: str
     code: str
     message: str
+    remedy: str = ""
 
 
 class ConfigurationError(MailportError, ValueError):
@@ -118,12 +130,13 @@ class ConfigurationError(MailportError, ValueError):
         if problems:
             facts.setdefault("field", problems[0].field)
             facts.setdefault("code", problems[0].code)
+            facts.setdefault("remedy", problems[0].remedy)
         super().__init__(message, **facts)
         self.problems = problems
 
     def as_dict(self) -> dict[str, Any]:
         """Return the error as JSON-ready data, with every field at fault under ``problems``."""
-        problems = [{"field": p.field, "code": p.code, "message": p.message} for p in self.problems]
+        problems = [asdict(problem) for problem in self.problems]
         return super().as_dict() | ({"problems": problems} if problems else {})
 
 

@@ -53,7 +53,7 @@ def _mail_address(value: str) -> str:
     try:
         return Address(value.strip()).mailbox
     except ConfigurationError as error:
-        raise PydanticCustomError("address", "{reason}", {"reason": f"{error} {error.remedy}"}) from error
+        raise PydanticCustomError("address", "{reason}", {"reason": str(error), "remedy": error.remedy}) from error
 
 
 MailAddress = Annotated[str, AfterValidator(_mail_address)]

@@ -104,10 +104,10 @@ class Mailport:
         """Return the account that flat ``values`` describe. Raises ``ConfigurationError`` naming every field at fault."""
         towards = Direction(direction)
         if not isinstance(values.get("protocol"), str):
-            raise ConfigurationError("Mail Protocol is required.", code="settings.missing", field="protocol")
+            raise _no_protocol(self.protocols())
         if towards is Direction.INCOMING:
             values = {"email_component_type": self._default_component_type} | dict(values)
-        account = validate(self.protocol(values["protocol"]), towards, values)
+        account = validate(self.protocol(values["protocol"]), towards, values, self.protocols())
         self._check_legacy_tls(account)
         return account
 
@@ -197,3 +197,13 @@ def _made(made: Made | None, account: Account) -> Made:
     if made is None:
         raise PluginError(f"The plugin of “{account.protocol}” declares {account.direction} mail and makes nothing for it.")
     return made
+
+
+def _no_protocol(installed: Iterable[ProtocolFields]) -> ConfigurationError:
+    known = ", ".join(sorted(protocol.key for protocol in installed))
+    return ConfigurationError(
+        "Mail Protocol is required.",
+        code="settings.missing",
+        field="protocol",
+        remedy=f"Choose one of: {known}." if known else "Install the package of a protocol.",
+    )

@@ -33,9 +33,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PROXY_SCHEMES = ("socks5", "socks4", "http")
 
 
-def wrong(said: str) -> PydanticCustomError:
-    """Return the error of a text; ``said`` goes on after the field's label ("must be a URL.")."""
-    return PydanticCustomError("text", "{said}", {"said": said})
+def wrong(said: str, remedy: str = "") -> PydanticCustomError:
+    """Return the error of a text; ``said`` goes on after the field's label ("must be a URL."), ``remedy`` is a sentence."""
+    return PydanticCustomError("text", "{said}", {"said": said, "remedy": remedy})
 
 
 def split_url(value: str, expected: str = "must be a URL") -> SplitResult:
@@ -74,7 +74,7 @@ def _optional_address(value: str) -> str:
     try:
         return Address(value.strip()).mailbox
     except ConfigurationError as error:
-        raise wrong(f"{error} {error.remedy}") from error
+        raise wrong(str(error), error.remedy) from error
 
 
 def _https_url(value: str) -> str:

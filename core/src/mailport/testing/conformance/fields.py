@@ -147,7 +147,7 @@ class FieldsConformance:
             for name in type(account.settings).model_fields:
                 typo = name + name[-1]
                 error = _is_refused(protocol, direction, {**values, typo: "x"}, typo)
-                assert f"“{name}”" in str(error)
+                assert f"“{name}”" in error.remedy
 
     def test_settings_tell_no_secret(self, declared: Declared) -> None:
         """The representation of an account and of its settings, and its errors, hold no secret."""
