@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test check tox benchmarks clean
 
-SERVERS := postfix dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd
+SERVERS := postfix dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd postgresql
 
 help:
 	@echo "make demo        send a first mail on this machine and read it back"
@@ -25,7 +25,7 @@ test: .venv/ready
 check: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy core/src $(wildcard plugins/*/src) tests/typing tests/peers examples
+	.venv/bin/mypy core/src $(wildcard plugins/*/src) workspace/src tests/typing tests/peers examples
 
 tox: .venv/ready
 	.venv/bin/tox run

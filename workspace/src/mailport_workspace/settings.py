@@ -1,0 +1,108 @@
+"""What the operator decides, read from the environment (``MAILPORT_...``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from mailport import Mailport
+from mailport.egress import EgressPolicy
+from mailport.errors import ConfigurationError
+from mailport.fields import ComponentType
+from mailport_workspace.sealing import KeyRing, keys_of_file
+
+__all__ = ["WorkspaceSettings"]
+
+
+class WorkspaceSettings(BaseSettings):
+    """The settings of one deployment; the same for every tenant.
+
+    ``database_url`` is the application's. On PostgreSQL ``operator_database_url`` signs in as the role that may work across
+    tenants, and ``owner_database_url`` as the one that owns the tables and migrates them; each defaults to the one before.
+    ``keys`` is the key ring (``id:base64``, separated by commas or lines, the first one seals), or else ``key_file`` holds it.
+    ``egress_allowed`` names hosts, addresses and networks that accounts may reach although they are not public.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MAILPORT_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
+
+    database_url: SecretStr = SecretStr("sqlite+aiosqlite:///mailport.db")
+    operator_database_url: SecretStr | None = None
+    owner_database_url: SecretStr | None = None
+    keys: SecretStr | None = None
+    key_file: Path = Path("mailport.keys")
+    local_root: Path | None = None
+    default_component_type: ComponentType = ComponentType.ADVANCED
+    allow_legacy_tls: bool = False
+    egress_public_only: bool = True
+    egress_allowed: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("egress_allowed", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("database_url", "operator_database_url", "owner_database_url")
+    @classmethod
+    def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _check_driver(value.get_secret_value())
+        return value
+
+    @field_validator("default_component_type", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is a file of this machine, and no other server is needed."""
+        return self.application_url.get_backend_name() == "sqlite"
+
+    @property
+    def application_url(self) -> URL:
+        """Where the sessions of tenants connect."""
+        return make_url(self.database_url.get_secret_value())
+
+    @property
+    def operator_url(self) -> URL:
+        """Where work across tenants connects."""
+        return make_url((self.operator_database_url or self.database_url).get_secret_value())
+
+    @property
+    def owner_url(self) -> URL:
+        """Where the tables are made."""
+        return make_url((self.owner_database_url or self.operator_database_url or self.database_url).get_secret_value())
+
+    def key_ring(self) -> KeyRing:
+        """Return the keys that seal secrets; the embedded database makes its key file on the first run."""
+        if self.keys is not None:
+            return KeyRing.parse(self.keys.get_secret_value())
+        return keys_of_file(self.key_file, create=self.is_embedded)
+
+    def mailport(self, **more: Any) -> Mailport:
+        """Return the library as this deployment wants it."""
+        return Mailport(
+            egress=EgressPolicy(public_only=self.egress_public_only, allowed=self.egress_allowed),
+            local_root=self.local_root,
+            allow_legacy_tls=self.allow_legacy_tls,
+            default_component_type=self.default_component_type,
+            **more,
+        )
+
+
+def _check_driver(url: str) -> None:
+    try:
+        driver = make_url(url).drivername
+    except ArgumentError:  # its text repeats the URL, password included
+        driver = "?"
+    if driver not in ("sqlite+aiosqlite", "postgresql+psycopg"):
+        raise ConfigurationError(
+            f"“{driver}” is no database of mailport-workspace: begin the URL with sqlite+aiosqlite:/// or postgresql+psycopg://.",
+            code="settings.database",
+            field="database_url",
+        )

@@ -1,0 +1,56 @@
+"""PostgreSQL's row-level security: the second wall between tenants, behind the filter of the session.
+
+A transaction names its tenant in ``app.tenant``; without it no row is there. Only the operator's role may name all of them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.schema import Table
+
+from mailport_workspace.tables import Base
+
+__all__ = ["ALL_TENANTS", "SET_TENANT", "lower_walls", "raise_walls"]
+
+ALL_TENANTS = "*"
+"""The value of ``app.tenant`` by which the operator's role works across tenants."""
+
+SET_TENANT = text("SELECT set_config('app.tenant', :tenant, true)")
+"""Name the tenant of the present transaction."""
+
+_OWN_ROWS = "tenant_id = current_setting('app.tenant', true)"
+_ALL_ROWS = f"current_setting('app.tenant', true) = '{ALL_TENANTS}'"
+
+
+def raise_walls(connection: Connection, application: str, operator: str) -> None:
+    """Wall off every table that belongs to tenants; idempotent. A role that is empty is the owner's own."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    present = set(inspect(connection).get_table_names())
+    for table in (table for table in Base.metadata.sorted_tables if table.name in present):
+        _grant(connection, table, {quote(role) for role in (application, operator) if role})
+        if "tenant_id" in table.columns:
+            _wall(connection, quote(table.name), quote(operator) if operator else "CURRENT_USER")
+
+
+def lower_walls(connection: Connection) -> None:
+    """Let the owner see every row until the walls are raised again, in the same transaction: migrations move data."""
+    for name in set(inspect(connection).get_table_names()) & set(Base.metadata.tables):
+        connection.exec_driver_sql(f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY")
+
+
+def _grant(connection: Connection, table: Table, roles: set[str]) -> None:
+    for role in sorted(roles):
+        connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table.name} TO {role}")
+
+
+def _wall(connection: Connection, table: str, operator: str) -> None:
+    """FORCE makes the wall stand for the owner too, where one role does everything."""
+    for statement in (
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"DROP POLICY IF EXISTS own_rows ON {table}",
+        f"DROP POLICY IF EXISTS all_rows ON {table}",
+        f"CREATE POLICY own_rows ON {table} USING ({_OWN_ROWS}) WITH CHECK ({_OWN_ROWS})",
+        f"CREATE POLICY all_rows ON {table} TO {operator} USING ({_ALL_ROWS}) WITH CHECK ({_ALL_ROWS})",
+    ):
+        connection.exec_driver_sql(statement)
