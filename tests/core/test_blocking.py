@@ -30,6 +30,16 @@ def test_sending_and_receiving_need_no_await(desk, memory, values, compose):
     assert memory.open_connections == memory.connections[:1]
 
 
+def test_a_delivery_tells_what_the_server_lists(desk, values, compose):
+    """Size, time and flags are there without reading the message, as with asyncio."""
+    desk.submit(compose(to=ANN), desk.account(values))
+    with desk.poll(desk.account(values, Direction.INCOMING)) as round_:
+        (delivery,) = round_
+        listed = (delivery.size, delivery.received_at, delivery.flags)
+        assert listed == (delivery.listed.size, delivery.listed.received_at, delivery.listed.flags)
+        assert delivery.size == len(delivery.read())
+
+
 def test_threads_share_the_sessions(desk, memory, values, compose):
     """Many threads send at once over the same few connections."""
     account = desk.account(values)

@@ -75,6 +75,17 @@ def test_a_wrong_field(refused, account, eml, change, field, *, said):  # OUT-19
     assert said in shown
 
 
+def test_several_wrong_fields_stand_one_per_line(refused, account, eml):
+    """Each problem has a line of its own: field, what is wrong, what to do."""
+    account.write_text(account.read_text() + "send_mail_timeout = 0\npasword = 'x'\n")
+    lines = refused("send", account, eml()).splitlines()
+    assert lines[-3:] == [
+        f"error: {account}: 2 settings are wrong.",
+        "  pasword: There is no field “pasword”. Did you mean “password”?",
+        "  send_mail_timeout: Send Mail Timeout: must be 1 or more. Enter a number from 1 to 1000.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [

@@ -58,7 +58,7 @@ def test_the_table_says_it_once(run):
     """The reasons stand in the table and not again on stderr."""
     result = run("plugins")
     assert "fine\tmailport-fine\t1.0\tloaded\tfine" in result.stdout
-    assert "import\tmailport-import\t1.0\tfailed\tPlugin import of mailport-import 1.0 cannot be imported" in result.stdout
+    assert "import\tmailport-import\t1.0\tfailed\tPlugin import of mailport-import 1.0: cannot be imported" in result.stdout
     assert result.stderr == ""
 
 

@@ -9,11 +9,13 @@ from mailport import (
     ActionKind,
     AuthenticationFailed,
     ConfigurationError,
+    Direction,
     EventKind,
     Mailport,
     NotFound,
     PluginError,
 )
+from mailport.fields import Capabilities
 from mailport.poll import poll
 from mailport.testing.memory import MemoryPlugin
 from mailport.transport import Receiver
@@ -77,6 +79,14 @@ async def test_acknowledging_takes_all_that_were_iterated(mail, incoming, box):
         answers = await round_.acknowledge(Action(ActionKind.MOVE, "Archive"))
     assert [answer.done for answer in answers] == [True, True]
     assert (len(box.mails()), len(box.mails("Archive"))) == (1, 2)
+
+
+async def test_acknowledging_nothing_is_never_an_error(memory, values):
+    """After an empty round nothing is asked of the protocol, not even whether it has the action."""
+    mail = Mailport(plugins=[MemoryPlugin(memory, Capabilities())], discover=False)
+    async with mail, mail.poll(mail.account(values, Direction.INCOMING)) as round_:
+        assert [delivery async for delivery in round_] == []
+        assert await round_.acknowledge(Action(ActionKind.MOVE, "Archive")) == ()
 
 
 async def test_observers_are_told_of_each_delivery_and_of_failure(memory, values, box):

@@ -75,6 +75,14 @@ def test_an_argument_that_the_hook_lacks_is_refused():
     """The message names the argument."""
     error = report_on(declaring(PROTOCOL, mailport_send=lambda self, account, password: None)).error
     assert "password" in str(error)
+    assert (str(error).partition(":")[0], "\n" in str(error)) == ("Plugin Plugin#0 of Plugin#0", False)
+
+
+def test_a_protocol_in_capitals_is_recognised():
+    """Who writes the name as people say it is told how settings spell it."""
+    with pytest.raises(ConfigurationError) as caught:
+        Registry((declaring(PROTOCOL),), discover=False).protocol("ONE")
+    assert "Did you mean “one”?" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -148,7 +149,7 @@ class Round:
 
 
 class LoadedDelivery:
-    """One fetched message; ``listed`` has its key, size, flags and time."""
+    """One fetched message; ``listed`` is what the round yields with asyncio."""
 
     def __init__(self, work: _Work, listed: Delivery) -> None:
         self._work = work
@@ -158,6 +159,21 @@ class LoadedDelivery:
     def key(self) -> str:
         """The key, stable across sessions and unique in the mailbox."""
         return self.listed.key
+
+    @property
+    def size(self) -> int | None:
+        """The size in bytes as the server says; None where it does not."""
+        return self.listed.size
+
+    @property
+    def received_at(self) -> datetime | None:
+        """When it came, with a time zone; None where that is not known."""
+        return self.listed.received_at
+
+    @property
+    def flags(self) -> frozenset[str]:
+        r"""The flags in IMAP's words (``\Seen``)."""
+        return self.listed.flags
 
     def read(self) -> bytes:
         """Return the message's bytes as one piece."""

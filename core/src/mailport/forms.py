@@ -59,7 +59,12 @@ def json_schema(protocol: ProtocolFields, direction: Direction, component: Compo
     models = _models(protocol, direction, component)
     if not models:
         wanted = f"{component} {direction}" if component else str(direction)
-        raise ConfigurationError(f"{protocol.title} has no {wanted} mail.", code="settings.direction", field="protocol")
+        raise ConfigurationError(
+            f"{protocol.title} has no {wanted} mail.",
+            code="settings.direction",
+            field="protocol",
+            remedy="Choose another protocol, direction or component type.",
+        )
     rules = _properties(_rules(direction), start=1000)
     return {
         "$schema": DIALECT,

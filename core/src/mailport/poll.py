@@ -47,9 +47,15 @@ class Round:
             return await anext(deliveries, None)
 
     async def acknowledge(self, action: Action, deliveries: Sequence[Delivery] | None = None) -> Sequence[Acknowledgement]:
-        """Apply ``action`` to ``deliveries``, by default to all that were iterated; call it after they were stored."""
+        """Apply ``action`` to ``deliveries``, by default to all that were iterated; call it after they were stored.
+
+        For none nothing is done. Raises ``UnsupportedFeature``, before anything is done, where the protocol lacks the action.
+        """
+        chosen = self._seen if deliveries is None else deliveries
+        if not chosen:
+            return ()
         with plugin_errors("acknowledge"):
-            return await self._receiver.acknowledge(self._seen if deliveries is None else deliveries, action)
+            return await self._receiver.acknowledge(chosen, action)
 
     @property
     def settled(self) -> tuple[Acknowledgement, ...]:

@@ -209,7 +209,7 @@ class Registry:
 
     def _failed(self, report: PluginReport, why: str, cause: BaseException) -> PluginReport:
         error = PluginError(
-            f"Plugin {report.name} of {report.label} {why}",
+            f"Plugin {report.name} of {report.label}: {' '.join(why.split())}",
             remedy="Update or uninstall the package, or report the error to its author.",
         )
         error.__cause__ = cause
@@ -282,7 +282,7 @@ def _is_settings(model: object) -> bool:
 
 def _unknown_protocol(key: str, known: list[str], reports: Iterable[PluginReport]) -> ConfigurationError:
     failed = [report.label for report in reports if report.error]
-    close = get_close_matches(key, known, n=1)
+    close = get_close_matches(key.lower(), known, n=1)
     hint = f"Did you mean “{close[0]}”?" if close else f"Installed are: {', '.join(sorted(known)) or 'none'}."
     broken = f" These plugins failed: {', '.join(failed)}." if failed else ""
     return ConfigurationError(

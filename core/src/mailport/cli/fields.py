@@ -44,12 +44,18 @@ def fields(output: Output, /, *, protocol: str, direction: str | None, component
 def _check(declared: ProtocolFields, way: Direction, fitting: ComponentType | None) -> None:
     """Refuse a form that would have no authentication to choose."""
     if way not in declared.directions:
-        raise ConfigurationError(f"{declared.title} has no {way} direction.", code="settings.direction", field="protocol")
+        raise ConfigurationError(
+            f"{declared.title} has no {way} direction.",
+            code="settings.direction",
+            field="protocol",
+            remedy=f"Choose a protocol with {way} mail.",
+        )
     if not declared.options(way, fitting):
         raise ConfigurationError(
             f"{declared.title} has no authentication for component type {str(fitting).title()}.",
             code="settings.component_type",
             field="authentication",
+            remedy="Choose another component type.",
         )
 
 

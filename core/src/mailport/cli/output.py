@@ -18,10 +18,11 @@ import click
 from mailport.address import CONTROL
 
 if TYPE_CHECKING:
-    from mailport.errors import MailportError
+    from mailport.errors import MailportError, Problem
 
 __all__ = ["Output", "Table", "plain"]
 
+_SEVERAL = 2
 _NARROWEST = 20
 """Columns of the screen that a shortened text keeps."""
 _BIDI = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
@@ -88,7 +89,13 @@ class Output:
             traceback.print_exception(error)
         if self.json:
             return
-        _write(sys.stderr, "error:", f"{about}: {error}" if about else str(error))
+        problems: tuple[Problem, ...] = getattr(error, "problems", ())
+        said = str(error) if len(problems) < _SEVERAL else _counted(str(error), problems)
+        _write(sys.stderr, "error:", f"{about}: {said}" if about else said)
+        if len(problems) >= _SEVERAL:
+            for problem in problems:
+                _write(sys.stderr, f"  {problem.field}:", problem.message, problem.remedy)
+            return
         if error.field:
             _write(sys.stderr, "  field:", error.field)
         if error.remedy:
@@ -131,6 +138,11 @@ class Table:
             widths[index] -= cut
             excess -= cut
         return widths
+
+
+def _counted(said: str, problems: tuple[Problem, ...]) -> str:
+    """Return the text of an error with how many problems there are in place of all of them in one line."""
+    return f"{said.removesuffix(' '.join(problem.message for problem in problems))}{len(problems)} settings are wrong."
 
 
 def plain(text: str) -> str:
