@@ -13,6 +13,7 @@ from mailport.errors import ConfigurationError, MailportError, Refused, Throttle
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
 from mailport.services import Services
+from mailport.shared_failures import own_error
 from mailport.transport import Sender
 from mailport_ews.body import Body, Mime
 from mailport_ews.bulk import MOST, Bulk, Outcome
@@ -85,13 +86,16 @@ class EwsSender(Sender):
         outcomes = await self._attempt(messages)
         if len(messages) > 1 and all(isinstance(outcome, Refused) and outcome.receipt is None for outcome in outcomes):
             outcomes = [(await self._attempt([message]))[0] for message in messages]
-        return [_with_receipt(outcome, message) for outcome, message in zip(outcomes, messages, strict=True)]
+        return [
+            own_error(outcome, message) if isinstance(outcome, MailportError) else outcome
+            for outcome, message in zip(outcomes, messages, strict=True)
+        ]
 
     async def _attempt(self, messages: Sequence[Message]) -> list[Outcome]:
         try:
             return await self._client.call(self._post, messages)
         except MailportError as error:
-            return [_copied(error) for _ in messages]
+            return [error] * len(messages)
 
     def _post(self, messages: Sequence[Message]) -> list[Outcome]:
         """Render and send; in the client's thread. A message that cannot be rendered does not stop the others."""
@@ -156,31 +160,5 @@ def _rendered(message: Message, stack: ExitStack) -> Mime | MailportError:
 def _outcome(message: Message, failure: MailportError | None) -> Outcome:
     if failure is None:
         return receipt(message, Status.ACCEPTED, "The server took the message.")
-    copied = _copied(failure) if _is_definite(failure) or isinstance(failure, Uncertain) else _uncertain(failure)
-    if isinstance(copied, Refused):
-        copied.receipt = receipt(message, Status.REFUSED, copied.message)
-    return copied
-
-
-_STATUS: dict[type[MailportError], Status] = {Refused: Status.REFUSED, Throttled: Status.DEFERRED, Uncertain: Status.UNCERTAIN}
-
-
-def _with_receipt(outcome: Outcome, message: Message) -> Outcome:
-    if isinstance(outcome, MailportError) and outcome.receipt is None and type(outcome) in _STATUS:
-        outcome.receipt = receipt(message, _STATUS[type(outcome)], outcome.message)
-    return outcome
-
-
-def _copied(error: MailportError) -> MailportError:
-    """Return the error for one of several messages: each has its own receipt and is raised where it was awaited."""
-    copied = type(error)(
-        error.message,
-        code=error.code,
-        remedy=error.remedy,
-        field=error.field,
-        retry_after=error.retry_after,
-        provider_code=error.provider_code,
-        request_id=error.request_id,
-    )
-    copied.__cause__ = error.__cause__
-    return copied
+    error = failure if _is_definite(failure) or isinstance(failure, Uncertain) else _uncertain(failure)
+    return own_error(error, message) if isinstance(error, Refused) else error

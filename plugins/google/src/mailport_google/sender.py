@@ -7,10 +7,11 @@ from typing import Any
 
 from mailport.account import Account
 from mailport.envelope import addressed
-from mailport.errors import MailportError, Refused, Throttled, TransportError, Uncertain
+from mailport.errors import MailportError, Refused, Throttled, Uncertain
 from mailport.message import Message
-from mailport.receipt import Receipt, Status
+from mailport.receipt import Receipt
 from mailport.services import Services
+from mailport.shared_failures import own_error
 from mailport.transport import Sender
 from mailport_google.fields import GoogleOutgoing
 from mailport_google.gmail import Gmail
@@ -21,12 +22,6 @@ __all__ = ["GoogleSender"]
 
 RECENT = 20
 """How many of the newest sent messages are looked at for a Message-ID that Gmail replaced."""
-
-_STATUS: dict[type[TransportError], Status] = {
-    Refused: Status.REFUSED,
-    Throttled: Status.DEFERRED,
-    Uncertain: Status.UNCERTAIN,
-}
 
 _IDS = ["Message-ID", "X-Google-Original-Message-ID"]
 
@@ -59,8 +54,7 @@ class GoogleSender(Sender):
             answer = await self._gmail.call(partial(_send_request, message), "send")
             key = _key(answer)
         except (Refused, Throttled, Uncertain) as error:
-            error.receipt = Receipt.for_all(message.message_id, message.recipients, _STATUS[type(error)], text=error.message)
-            raise
+            raise own_error(error, message) from error
         return receipt(message, key, await self._stored_id(key))
 
     async def find(self, message_id: str) -> bool | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from copy import copy
 from urllib.parse import quote
 
 from mailport.account import Account
 from mailport.envelope import addressed
-from mailport.errors import PermissionDenied, Refused, Throttled, TransportError, Uncertain
+from mailport.errors import PermissionDenied, Refused, Throttled, Uncertain
 from mailport.message import Message
 from mailport.receipt import Receipt, Status
 from mailport.services import Services
+from mailport.shared_failures import own_error
 from mailport.transport import Sender
 from mailport_graph.client import Call, GraphClient
 from mailport_graph.drafts import find_original, send_draft
@@ -21,12 +21,6 @@ from mailport_graph.paths import Path, Plan, choose
 from mailport_graph.wire import attachment, base64_text, draft, items_of, mime, quoted
 
 __all__ = ["GraphSender"]
-
-_STATUS: dict[type[TransportError], Status] = {
-    Refused: Status.REFUSED,
-    Throttled: Status.DEFERRED,
-    Uncertain: Status.UNCERTAIN,
-}
 
 
 class GraphSender(Sender):
@@ -65,9 +59,7 @@ class GraphSender(Sender):
             try:
                 return await self._deliver(message)
             except (Refused, Throttled, Uncertain) as error:
-                own = copy(error)  # one failure may be that of many messages, each with a receipt of its own
-                own.receipt = Receipt.for_all(message.message_id, message.recipients, _STATUS[type(error)], text=str(error))
-                raise own from error
+                raise own_error(error, message) from error  # one failure may be that of many messages
 
     async def find(self, message_id: str) -> bool | None:
         """Look for the message in the mailbox; None where no copy is kept, or the app may not read."""
