@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from mailport.errors import TransportError
 from mailport.tokens import Token, TokenCache
 
 
@@ -77,3 +78,29 @@ async def test_a_token_is_never_shown():  # CFG-07
     cache = TokenCache()
     await cache.get("a", Issuer())
     assert "token-1" not in repr(cache) + repr(Token("token-1", 1))
+
+
+@pytest.mark.parametrize("value", ["", "two\r\nlines", "Grüße", "nul\0", "tab\there"])
+def test_a_token_is_printable_ascii(value):
+    """Whatever else an endpoint calls a token never reaches a header or a command."""
+    with pytest.raises(TransportError) as caught:
+        Token(value, 60)
+    assert caught.value.code == "authentication.token_malformed"
+    assert value not in repr(caught.value) or not value
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, [], None, {"access_token": 7}, {"access_token": "a\nb"}, {"access_token": "a", "expires_in": "x"}]
+)
+def test_an_answer_without_a_token_blames_the_endpoint(answer):
+    """The error names the setting that says where the endpoint is."""
+    with pytest.raises(TransportError) as caught:
+        Token.from_answer(answer, field="token_url", remedy="Check Token URL.")
+    error = caught.value
+    assert (error.code, error.field, error.remedy) == ("authentication.token_malformed", "token_url", "Check Token URL.")
+
+
+@pytest.mark.parametrize(("said", "lifetime"), [({}, 3600), ({"expires_in": "90"}, 90), ({"expires_in": None}, 3600)])
+def test_an_answer_that_names_no_end_is_good_for_an_hour(said, lifetime):
+    """The lifetime comes as a number, as a text, or not at all."""
+    assert Token.from_answer({"access_token": "a"} | said, field="", remedy="") == Token("a", lifetime)

@@ -8,13 +8,17 @@ from mailport.errors import MailportError, Throttled, TimedOut, TransportError, 
 
 __all__ = ["blame_token_request", "no_token", "not_now", "unanswered"]
 
+_ON_THE_WAY = ("name.", "egress.", "connect.", "tls.", "greeting.")
 _LATER = "Nothing to do: it is tried again later."
 
 
 def blame_token_request(error: MailportError, field: str) -> None:
-    """Make a failure to reach the endpoint one of signing in; ``field`` is the setting that says where the endpoint is."""
-    if not error.code.startswith("authentication."):
-        error.code = "authentication.token_" + error.code.replace(".", "_")
+    """Make a failure to reach the endpoint one of signing in; ``field`` is the setting that says where the endpoint is.
+
+    ``connect.refused`` becomes ``authentication.token_connect_refused``, ``greeting.timeout`` ``authentication.token_timeout``.
+    """
+    if error.code.startswith(_ON_THE_WAY):
+        error.code = f"authentication.token_{error.code.removeprefix('greeting.').replace('.', '_')}"
         error.field = error.field if error.field in ("ca_certificates", "proxy_url") else field
 
 
@@ -37,7 +41,7 @@ def not_now(status: int, waits: float | None, **facts: Any) -> Throttled | Unrea
     )
 
 
-def no_token(field: str, remedy: str) -> TransportError:
+def no_token(field: str | None, remedy: str) -> TransportError:
     """Return the error for an answer that holds no token."""
     return TransportError(
         "The token server's answer holds no token.", code="authentication.token_malformed", field=field, remedy=remedy

@@ -6,19 +6,44 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+from mailport.errors import TransportError
+from mailport.token_failures import no_token
 
 __all__ = ["Token", "TokenCache"]
 
 EARLY = 60.0
 """Seconds before its end at which a token is renewed: clocks differ, and a request takes its time."""
+LIFETIME = 3600.0
+"""Seconds that a token is valid whose answer does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and how many seconds it is valid from now."""
+    """An access token and how many seconds it is valid from now.
+
+    Raises ``TransportError`` (``authentication.token_malformed``) for a value that is not printable ASCII: tokens travel in
+    headers and commands.
+    """
 
     value: str = field(repr=False)
     lifetime: float
+
+    def __post_init__(self) -> None:
+        if not (self.value and self.value.isascii() and self.value.isprintable()):
+            raise no_token(None, "Check the address of the token endpoint.")
+
+    @classmethod
+    def from_answer(cls, answer: Any, *, field: str, remedy: str) -> Token:
+        """Return the token in an endpoint's answer (RFC 6749 section 5.1).
+
+        ``field`` is the setting that says where the endpoint is, ``remedy`` what to do about an answer without a token.
+        """
+        try:
+            return cls(answer["access_token"], float(answer.get("expires_in") or LIFETIME))
+        except (ValueError, TypeError, KeyError, AttributeError, TransportError) as error:
+            raise no_token(field, remedy) from error
 
 
 class TokenCache:

@@ -31,7 +31,7 @@ __all__ = ["access_token", "forget_token"]
 _LARGEST = 256 * 1024
 """Bytes of an answer; tokens have a few thousand."""
 _FIELD = "client_login_url"
-_LIFETIME = 3600.0  # of a token whose answer does not say
+_REMEDY = "Check Client Login URL."
 
 
 async def access_token(account: Account, services: Services) -> str:
@@ -76,7 +76,7 @@ def _ask(account: Account, dialer: Dialer) -> Token:
     except Exception as error:  # msal has no class for what goes wrong below it
         if http.failure is not None:
             raise http.failure from http.failure.__cause__
-        raise (explain_discovery(account) if http.is_discovery else _malformed()) from error
+        raise (explain_discovery(account) if http.is_discovery else no_token(_FIELD, _REMEDY)) from error
     finally:
         http.close()
     return _token(result or {}, account)
@@ -108,16 +108,9 @@ def _proof(settings: Any) -> Any:
 
 
 def _token(result: dict[str, Any], account: Account) -> Token:
-    value = result.get("access_token")
     if "error" in result:
         raise explain_result(result, account)
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
-        raise _malformed()
-    return Token(value, float(result.get("expires_in") or _LIFETIME))
-
-
-def _malformed() -> MailportError:
-    return no_token(_FIELD, "Check Client Login URL.")
+    return Token.from_answer(result, field=_FIELD, remedy=_REMEDY)
 
 
 @dataclass(frozen=True, slots=True)

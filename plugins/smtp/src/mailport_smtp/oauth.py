@@ -35,7 +35,7 @@ __all__ = ["access_token", "forget_token"]
 _LARGEST = 256 * 1024
 """Bytes of an answer; tokens have a few thousand."""
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_LIFETIME = 3600.0  # of a token whose answer does not say
+_REMEDY = "Check Token URL: it must be the token endpoint itself."
 
 
 class _Settings(Protocol):
@@ -103,16 +103,9 @@ async def _fetch(account: Account, services: Services) -> Token:
 def _token(answer: Answer) -> Token:
     try:
         said = json.loads(answer.body)
-        value, lifetime = said["access_token"], float(said.get("expires_in") or _LIFETIME)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _malformed() from error
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-        raise _malformed()
-    return Token(value, lifetime)
-
-
-def _malformed() -> MailportError:
-    return no_token("token_url", "Check Token URL: it must be the token endpoint itself.")
+    except ValueError as error:
+        raise no_token("token_url", _REMEDY) from error
+    return Token.from_answer(said, field="token_url", remedy=_REMEDY)
 
 
 class _Request:
