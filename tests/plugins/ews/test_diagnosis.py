@@ -75,8 +75,8 @@ PASSWORD = {
     ),
     "wrong password": Case("authentication.refused", "password", "DOMAIN\\user", changes={"password": "heron-violet-17"}),
     "password expired": Case("authentication.password_expired", "password", "new password", item("ErrorPasswordExpired")),
-    "account disabled": Case("authentication.disabled", "user_name", "Enable-ADAccount", item("ErrorAccountDisabled")),
-    "no licence": Case("authentication.license", "user_name", "licence", item("ErrorInvalidLicense")),
+    "account disabled": Case("authentication.account_disabled", "user_name", "Enable-ADAccount", item("ErrorAccountDisabled")),
+    "no licence": Case("permission.mailbox_disabled", "user_name", "licence", item("ErrorInvalidLicense")),
     "EWS is off for the mailbox": Case(
         "permission.denied", "user_name", "Set-CASMailbox", faults.status(403, operation="GetFolder")
     ),
@@ -122,11 +122,11 @@ def entra(error: str, number: int, status: int = 401) -> TokenFault:
 TOKEN: dict[str, tuple[TokenFault, Case]] = {
     "secret's id": (
         entra("invalid_client", 7000215),
-        Case("authentication.client_secret", "client_secret_key", "value, not its id"),
+        Case("authentication.secret_wrong", "client_secret_key", "value, not its id"),
     ),
     "secret expired": (
         entra("invalid_client", 7000222),
-        Case("authentication.client_secret_expired", "client_secret_key", "expired"),
+        Case("authentication.secret_expired", "client_secret_key", "expired"),
     ),
     "unknown application": (
         entra("unauthorized_client", 700016, 400),
@@ -138,7 +138,7 @@ TOKEN: dict[str, tuple[TokenFault, Case]] = {
     ),
     "unknown tenant": (
         entra("invalid_request", 90002, 400),
-        Case("authentication.tenant", "client_tenant_id", "no such tenant"),
+        Case("authentication.tenant_unknown", "client_tenant_id", "no such tenant"),
     ),
     "another cloud": (
         entra("invalid_request", 900382, 400),
@@ -154,7 +154,7 @@ TOKEN: dict[str, tuple[TokenFault, Case]] = {
     ),
     "a number that nobody knows": (
         entra("invalid_client", 999999),
-        Case("authentication.client", "client_secret_key", "new secret"),
+        Case("authentication.client_refused", "client_secret_key", "new secret"),
     ),
     "throttled": (throttled("12"), Case("authentication.token_throttled", None, "later")),
     "server error": (SERVER_ERROR, Case("authentication.token_unavailable", None, "later")),
@@ -176,13 +176,13 @@ APPLICATION = {
         "permission.impersonation", "user_name", "ApplicationImpersonation", prepare=lambda ews: ews.denied.add(USER)
     ),
     "token refused": Case(
-        "authentication.refused",
+        "authentication.token_refused",
         "client_resource_url",
         "full_access_as_app",
         faults.status(401, operation="GetFolder", times=None),
     ),
     "no tokens wanted": Case(
-        "authentication.refused", "client_resource_url", "audience", prepare=lambda ews: setattr(ews, "offers", ["Basic"])
+        "authentication.token_refused", "client_resource_url", "audience", prepare=lambda ews: setattr(ews, "offers", ["Basic"])
     ),
     "unknown mailbox": Case("permission.mailbox_missing", "user_name", "licence", changes={"user_name": "nobody@example.org"}),
     "token server is not there": Case(

@@ -66,4 +66,4 @@ async def test_an_unknown_tenant_is_told(provider: OidcProvider, pki: Pki) -> No
     """A tenant about which the provider publishes nothing is a wrong setting, not wrong credentials."""
     with pytest.raises(ConfigurationError) as caught:
         await token(provider, pki, client_tenant_id="elsewhere.example.test")
-    assert (caught.value.code, caught.value.field) == ("authentication.tenant", "client_tenant_id")
+    assert (caught.value.code, caught.value.field) == ("authentication.tenant_unknown", "client_tenant_id")

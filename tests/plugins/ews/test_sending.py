@@ -105,10 +105,10 @@ async def test_big_messages_are_streamed(ews: FakeEws, plain: dict[str, Any]) ->
     [
         ("ErrorMessageSizeExceeded", Refused, "send.too_large"),
         ("ErrorInvalidRecipients", Refused, "send.recipients"),
-        ("ErrorSendAsDenied", PermissionDenied, "send.send_as"),
-        ("ErrorQuotaExceeded", PermissionDenied, "permission.quota"),
+        ("ErrorSendAsDenied", PermissionDenied, "permission.send_as"),
+        ("ErrorQuotaExceeded", PermissionDenied, "send.mailbox_full"),
         ("ErrorMailboxMoveInProgress", Unreachable, "folder.mailbox_moving"),
-        ("ErrorSubmissionQuotaExceeded", Throttled, "send.quota"),
+        ("ErrorSubmissionQuotaExceeded", Throttled, "send.daily_limit"),
         ("ErrorTimeoutExpired", Uncertain, "send.uncertain"),
         ("ErrorInternalServerError", Uncertain, "send.uncertain"),  # saving the copy may have failed, after the sending
     ],

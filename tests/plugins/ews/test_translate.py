@@ -77,7 +77,7 @@ def test_ews_that_is_switched_off(hosted: Account) -> None:
     # VER-04
     denied = explain_error(exchangelib.errors.ErrorAccessDenied("Access is denied."), hosted)
     blocked = explain_status(403, {}, hosted)
-    assert blocked.code == "permission.ews_blocked"
+    assert blocked.code == "permission.client_blocked"
     for error in (denied, blocked):
         assert AUTH_LOGIN["client_id"] in error.remedy
         assert "EwsAllowedAppIDs" in error.remedy

@@ -42,14 +42,14 @@ async def test_trust_is_the_accounts_own(google: Google, pki: Pki, monkeypatch: 
     assert await sent(google.account())
     error = await refusal_of(google.account(ca_certificates=pki.other_ca.read_text()))
     assert isinstance(error, ConfigurationError)
-    assert (error.code, error.field) == ("tls.certificate_authority", "ca_certificates")
+    assert (error.code, error.field) == ("authentication.token_tls_certificate_authority", "ca_certificates")
 
 
 # SEC-03
 async def test_the_egress_policy_holds_for_both_endpoints(google: Google) -> None:
     """Neither endpoint is reached where the policy forbids it, and the error names the endpoint's field."""
     error = await refusal_of(google.account(), Services(egress=EgressPolicy(public_only=True)))
-    assert (error.code, error.field) == ("egress.refused", "token_url")
+    assert (error.code, error.field) == ("authentication.token_egress_refused", "token_url")
     assert google.tokens.connections == 0
     strict = EgressPolicy(public_only=True, allowed=("localhost",))
     token_only = google.account(token_url=google.tokens.token_url.replace(HOST, "localhost"))

@@ -67,7 +67,7 @@ async def test_a_token_server_that_drips_is_a_timeout(google: Google) -> None:
     google.tokens.faults.append(Fault(drip=0.05))
     async with asyncio.timeout(10):
         error = await open_error(google.account(send_mail_timeout=1))
-    assert (type(error), error.code) == (TimedOut, "authentication.timeout")
+    assert (type(error), error.code) == (TimedOut, "authentication.token_timeout")
 
 
 # SND-06
@@ -110,7 +110,7 @@ async def test_a_second_401_is_the_end(google: Google) -> None:
     async with GoogleSender(google.account(), Services()) as sender:
         with pytest.raises(AuthenticationFailed) as caught:
             await sender.send(mail(google))
-    assert caught.value.code == "authentication.token"
+    assert caught.value.code == "authentication.token_refused"
     assert (len(google.tokens.requests), google.gmail.count("send")) == (2, 2)
 
 
@@ -153,7 +153,7 @@ async def test_a_key_that_cannot_sign_is_told_at_its_field(google: Google) -> No
     fake = "-----BEGIN PRIVATE KEY-----\nAAAAAAAA\n-----END PRIVATE KEY-----"
     error = await open_error(google.account(private_key=fake))
     assert isinstance(error, ConfigurationError)
-    assert (error.field, error.code) == ("private_key", "authentication.private_key")
+    assert (error.field, error.code) == ("private_key", "authentication.key_unreadable")
     assert google.tokens.connections == 0
 
 

@@ -78,17 +78,17 @@ CASES = [
     Case(
         "wrong secret",
         AUTH,
-        "authentication.refused",
+        "authentication.client_refused",
         "client_secret_key",
         "Certificates & secrets",
         changes={"client_secret_key": "no"},
     ),
-    Case("secret id", AUTH, "authentication.wrong_secret", "client_secret_key", "Value", entra("invalid_client", 7000215)),
+    Case("secret id", AUTH, "authentication.secret_wrong", "client_secret_key", "Value", entra("invalid_client", 7000215)),
     Case(
         "secret ended", AUTH, "authentication.secret_expired", "client_secret_key", "new one", entra("invalid_client", 7000222)
     ),
-    Case("unknown app", AUTH, "authentication.app_unknown", "client_id", "client) ID", entra("unauthorized_client", 700016)),
-    Case("app disabled", AUTH, "authentication.app_disabled", "client_id", "Enable", entra("unauthorized_client", 7000112)),
+    Case("unknown app", AUTH, "authentication.client_unknown", "client_id", "client) ID", entra("unauthorized_client", 700016)),
+    Case("app disabled", AUTH, "authentication.client_disabled", "client_id", "Enable", entra("unauthorized_client", 7000112)),
     Case(
         "wrong tenant", AUTH, "authentication.tenant_unknown", "client_tenant_id", "tenant) ID", entra("invalid_request", 90002)
     ),
@@ -102,23 +102,23 @@ CASES = [
     ),
     Case("policy", AUTH, "authentication.conditional_access", "client_id", "Conditional Access", entra("access_denied", 53003)),
     Case("no consent", AUTH, "authentication.consent", "client_id", "Grant admin consent", entra("access_denied", 65001)),
-    Case("other cloud", AUTH, "authentication.cloud", "cloud", "cloud", entra("invalid_resource", 500011)),
+    Case("other cloud", AUTH, "authentication.scope", "cloud", "cloud", entra("invalid_resource", 500011)),
     Case(
         "unknown number",
         AUTH,
-        "authentication.refused",
+        "authentication.client_refused",
         "client_secret_key",
         "error?code=7777777",
         entra("invalid_client", 7777777),
     ),
-    Case("login in trouble", AUTH, "authentication.unavailable", None, "later", token(SERVER_ERROR)),
-    Case("login throttles", AUTH, "authentication.throttled", None, "pause", token(token_throttled("5"))),
-    Case("login unreadable", AUTH, "authentication.malformed", "cloud", "proxy", token(MALFORMED)),
-    Case("login closed", AUTH, "authentication.connect_refused", "cloud", "443", changes={"authority_url": CLOSED}),
+    Case("login in trouble", AUTH, "authentication.token_unavailable", None, "later", token(SERVER_ERROR)),
+    Case("login throttles", AUTH, "authentication.token_throttled", None, "later", token(token_throttled("5"))),
+    Case("login unreadable", AUTH, "authentication.token_malformed", "cloud", "proxy", token(MALFORMED)),
+    Case("login closed", AUTH, "authentication.token_connect_refused", "cloud", "443", changes={"authority_url": CLOSED}),
     Case(
         "login unknown",
         AUTH,
-        "authentication.name_unknown",
+        "authentication.token_name_unknown",
         "cloud",
         "hosts",
         changes={"authority_url": "https://login.invalid"},
@@ -151,19 +151,19 @@ CASES = [
         graph(refused(401, "InvalidAuthenticationToken")),
     ),
     Case("throttled", PERMISSION, "send.throttled", None, "pause", graph(throttled("5"))),
-    Case("in trouble", PERMISSION, "connect.unavailable", None, "later", graph(refused(500, "InternalServerError"))),
+    Case("in trouble", PERMISSION, "greeting.unavailable", None, "later", graph(refused(500, "InternalServerError"))),
     Case(
         "no mailbox",
-        FOLDER,
-        "folder.mailbox_missing",
+        PERMISSION,
+        "permission.mailbox_missing",
         "user_name",
         "primary address",
         changes={"user_name": "nobody@example.test"},
     ),
     Case(
         "on-premises",
-        FOLDER,
-        "folder.mailbox_unsupported",
+        PERMISSION,
+        "permission.mailbox_disabled",
         "user_name",
         "licence",
         graph(refused(404, "MailboxNotEnabledForRESTAPI")),
@@ -172,7 +172,7 @@ CASES = [
     Case(
         "may not read", PERMISSION, "permission.denied", "client_id", "Mail.ReadWrite", lambda t: t.fake.permissions.clear(), IN
     ),
-    Case("portal", PERMISSION, "read.malformed", "cloud", "proxy", graph(NOT_GRAPH), IN),
+    Case("portal", PERMISSION, "greeting.malformed", "cloud", "proxy", graph(NOT_GRAPH), IN),
     Case("silent", PERMISSION, "permission.timeout", None, "Raise Send Mail Timeout", hush, OUT, {"send_mail_timeout": 1}),
 ]
 

@@ -62,7 +62,7 @@ async def test_a_wrong_secret_is_refused(provider: OidcProvider, pki: Pki) -> No
     """A wrong secret is refused at its field."""
     with pytest.raises(AuthenticationFailed) as caught:
         await token(provider, pki, client_secret_key="heron-violet-17")
-    assert (caught.value.code, caught.value.field) == ("authentication.refused", "client_secret_key")
+    assert (caught.value.code, caught.value.field) == ("authentication.client_refused", "client_secret_key")
 
 
 async def test_an_unknown_tenant_is_told(provider: OidcProvider, pki: Pki) -> None:

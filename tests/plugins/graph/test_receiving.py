@@ -112,7 +112,7 @@ async def test_a_link_to_another_host_is_not_followed(tenant: Tenant, link: Any)
     tenant.fake.faults.append(Fault(mislead, "delta"))
     with pytest.raises(Unreachable) as caught:
         await fetch(tenant)
-    assert caught.value.code == "read.malformed"
+    assert caught.value.code == "greeting.malformed"
 
 
 async def test_an_endless_page_ends(tenant: Tenant) -> None:

@@ -163,7 +163,7 @@ async def test_an_upload_goes_on_where_the_server_says(tenant: Tenant) -> None:
     tenant.fake.faults.append(Fault(again, "PUT"))
     with pytest.raises(Unreachable) as caught:
         await send(tenant, tenant.mail(attachments=[file(5 * MB)]))
-    assert caught.value.code == "read.malformed"
+    assert caught.value.code == "greeting.malformed"
 
 
 async def test_a_big_reply_goes_on_with_the_thread(tenant: Tenant) -> None:
@@ -249,7 +249,7 @@ async def test_only_202_is_success(tenant: Tenant, status: int) -> None:
     tenant.fake.faults.append(Fault(replied(Reply(status)), "sendMail"))
     with pytest.raises(Uncertain) as caught:
         await send(tenant, tenant.mail())
-    assert caught.value.code == "send.unexpected"
+    assert caught.value.code == "send.uncertain"
 
 
 @pytest.mark.parametrize(
@@ -257,13 +257,13 @@ async def test_only_202_is_success(tenant: Tenant, status: int) -> None:
     [
         (refused(403, "ErrorSendAsDenied"), PermissionDenied, "permission.send_as"),
         (refused(403, "ErrorAccessDenied"), PermissionDenied, "permission.denied"),
-        (refused(400, "ErrorMimeContentInvalid"), Refused, "send.malformed"),
+        (refused(400, "ErrorMimeContentInvalid"), Refused, "send.content"),
         (refused(400, "ErrorMessageSizeExceeded"), Refused, "send.too_large"),
         (refused(413, "RequestEntityTooLarge"), Refused, "send.too_large"),
         (refused(400, "Whatever"), Refused, "send.refused"),
-        (refused(404, "MailboxNotEnabledForRESTAPI"), ConfigurationError, "folder.mailbox_unsupported"),
+        (refused(404, "MailboxNotEnabledForRESTAPI"), ConfigurationError, "permission.mailbox_disabled"),
         (refused(403, "ErrorExceededMessageLimit"), Throttled, "send.daily_limit"),
-        (refused(500, "InternalServerError"), Unreachable, "connect.unavailable"),
+        (refused(500, "InternalServerError"), Unreachable, "greeting.unavailable"),
         (refused(504, "GatewayTimeout"), Uncertain, "send.uncertain"),
         (lose, Uncertain, "send.uncertain"),
     ],

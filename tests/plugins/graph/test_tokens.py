@@ -106,7 +106,7 @@ async def test_the_environment_changes_no_authority(
     monkeypatch.setenv(variable, str(pki.ca))
     with pytest.raises(MailportError) as caught:
         await tenant.sender(ca_certificates=pki.other_ca.read_text(), client_id=tenant.client_id + "x").open()
-    assert caught.value.code == "authentication.tls_certificate_authority"
+    assert caught.value.code == "authentication.token_tls_certificate_authority"
     assert caught.value.field == "ca_certificates"
 
 
@@ -141,7 +141,7 @@ async def test_token_and_mail_hosts_pass_the_egress_policy(tenant: Tenant) -> No
     tenant.services = Services(egress=EgressPolicy(public_only=True))
     with pytest.raises(ConfigurationError) as caught:
         await tenant.sender().open()
-    assert caught.value.code == "authentication.egress_refused"
+    assert caught.value.code == "authentication.token_egress_refused"
     assert "operator" in caught.value.remedy
     assert tenant.tokens.requests == []
 
@@ -170,7 +170,7 @@ async def test_a_dripping_token_server_is_cut_off(tenant: Tenant, monkeypatch: p
     tenant.tokens.faults.append(slow(0.6))
     with pytest.raises(TimeoutError) as caught:
         await tenant.sender(send_mail_timeout=2).open()
-    assert getattr(caught.value, "code", "") == "authentication.connect_timeout"
+    assert getattr(caught.value, "code", "") == "authentication.token_timeout"
 
 
 def test_the_roles_of_a_token_are_read() -> None:

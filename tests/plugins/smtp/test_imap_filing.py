@@ -161,7 +161,7 @@ async def test_a_general_refusal_is_not_repeated_for_each() -> None:
     with ScriptedImap({"UID STORE": "{tag} NO [OVERQUOTA] full"}, messages=[b"x"] * 1000) as server:
         answers = await acknowledge_all(scripted(server), READ)
         assert {type(answer.error) for answer in answers} == {PermissionDenied}
-        assert {answer.error.code for answer in answers if answer.error} == {"folder.over_quota"}
+        assert {answer.error.code for answer in answers if answer.error} == {"folder.mailbox_full"}
         assert len(sent(server, "UID STORE")) < 50
 
 

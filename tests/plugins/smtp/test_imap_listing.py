@@ -156,7 +156,7 @@ async def test_ok_without_data_is_told(answer: str) -> None:
             found, _ = await listed(session)
             with pytest.raises(TransportError) as caught:
                 await found[0].read()
-            assert caught.value.code == "read.no_data"
+            assert caught.value.code == "read.withheld"
             assert await found[1].read() == mail("Two")
 
 

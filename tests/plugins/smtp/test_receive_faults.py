@@ -160,23 +160,23 @@ async def test_an_endless_answer_is_bounded(make: Any, verb: str, fault: Any) ->
     with make({verb: fault}, messages=[mail("One")]) as server:
         error = await failure(scripted(server))
     assert type(error) is TransportError
-    assert error.code == "read.garbled"
+    assert error.code == "read.malformed"
 
 
 @pytest.mark.parametrize(
     ("make", "verb", "reply", "code"),
     [
-        (ScriptedImap, "GREETING", "220 mail.example.test ESMTP", "greeting.protocol"),
-        (ScriptedImap, "GREETING", "HTTP/1.1 400 Bad Request", "greeting.protocol"),
-        (ScriptedPop3, "GREETING", "* OK ready", "greeting.protocol"),
-        (ScriptedPop3, "GREETING", "220 mail.example.test ESMTP", "greeting.protocol"),
+        (ScriptedImap, "GREETING", "220 mail.example.test ESMTP", "greeting.malformed"),
+        (ScriptedImap, "GREETING", "HTTP/1.1 400 Bad Request", "greeting.malformed"),
+        (ScriptedPop3, "GREETING", "* OK ready", "greeting.malformed"),
+        (ScriptedPop3, "GREETING", "220 mail.example.test ESMTP", "greeting.malformed"),
         (ScriptedImap, "GREETING", "* BYE not today", "greeting.unavailable"),
         (ScriptedPop3, "GREETING", "-ERR not today", "greeting.unavailable"),
-        (ScriptedImap, "UID FETCH", "* 1 FETCH (UID\r\n{tag} OK", "read.garbled"),
-        (ScriptedImap, "UID SEARCH", "hello?", "read.garbled"),
+        (ScriptedImap, "UID FETCH", "* 1 FETCH (UID\r\n{tag} OK", "read.malformed"),
+        (ScriptedImap, "UID SEARCH", "hello?", "read.malformed"),
         (ScriptedImap, "UID SEARCH", "{tag} BAD what?", "read.refused"),
         (ScriptedImap, "SELECT", "{tag} OK no facts", "folder.uidvalidity"),
-        (ScriptedPop3, "LIST", "hello?", "read.garbled"),
+        (ScriptedPop3, "LIST", "hello?", "read.malformed"),
         (ScriptedPop3, "RETR", "-ERR no", "read.refused"),
     ],
 )

@@ -94,21 +94,21 @@ async def test_a_slow_server_is_not_a_silent_one() -> None:
     [
         ("GREETING", "554 5.7.1 Your address is not welcome", PermissionDenied, "greeting.refused"),
         ("GREETING", "421 4.3.2 Too busy", Unreachable, "greeting.unavailable"),
-        ("GREETING", "HTTP/1.1 400 Bad Request", TransportError, "greeting.not_smtp"),
+        ("GREETING", "HTTP/1.1 400 Bad Request", TransportError, "greeting.malformed"),
         ("EHLO", "550 5.7.1 Bad name", PermissionDenied, "capabilities.refused"),
         ("STARTTLS", "454 4.7.0 TLS not available", Unreachable, "tls.unavailable"),
         ("AUTH", "454 4.7.0 Temporary failure", Throttled, "authentication.throttled"),
         ("AUTH", "535 5.7.139 SMTP AUTH is disabled", MailportError, "authentication.smtp_auth_disabled"),
         ("MAIL", "550 5.7.60 Not allowed to send as", PermissionDenied, "permission.send_as"),
-        ("MAIL", "432 4.3.2 Too many connections", Throttled, "send.connections"),
-        ("MAIL", "550 5.4.5 Daily limit", Throttled, "send.quota"),
+        ("MAIL", "432 4.3.2 Too many connections", Throttled, "send.too_many_connections"),
+        ("MAIL", "550 5.4.5 Daily limit", Throttled, "send.daily_limit"),
         ("DATA", "451 4.3.0 Try later", Throttled, "send.deferred"),
         ("BODY", "554 5.6.0 Content rejected", Refused, "send.refused"),
         ("BODY", "421 4.3.2 Shutting down", Throttled, "send.deferred"),
         ("MAIL", "421 4.7.0 Too many errors", Throttled, "send.deferred"),
         ("DATA", "250 2.0.0 What?", TransportError, "send.protocol"),
-        ("MAIL", "nonsense", TransportError, "send.not_smtp"),
-        ("MAIL", "250-" + "x" * 40_000, TransportError, "send.not_smtp"),
+        ("MAIL", "nonsense", TransportError, "send.malformed"),
+        ("MAIL", "250-" + "x" * 40_000, TransportError, "send.malformed"),
     ],
 )
 async def test_each_reply_has_its_class(pki: Pki, verb: str, reply: str, kind: type[MailportError], code: str) -> None:
@@ -147,7 +147,7 @@ async def test_endless_replies_are_bounded() -> None:
 
     with ScriptedServer(babble) as server:
         error = await failure_of(account(server.port))
-    assert error.code == "greeting.not_smtp"
+    assert error.code == "greeting.malformed"
 
 
 @pytest.mark.parametrize("repeated", ["{0}", "500 5.5.1 Unknown command {0}"])

@@ -59,14 +59,14 @@ _AUTHENTICATION = {
     ),
     "ErrorAccountDisabled": Meaning(
         AuthenticationFailed,
-        "authentication.disabled",
+        "authentication.account_disabled",
         "The account is disabled.",
         "Have the account enabled (Enable-ADAccount, or the user's page in the admin centre).",
         "user_name",
     ),
     "ErrorInvalidLicense": Meaning(
-        AuthenticationFailed,
-        "authentication.license",
+        ConfigurationError,
+        "permission.mailbox_disabled",
         "The mailbox has no valid licence.",
         "Assign a licence that includes Exchange to this user.",
         "user_name",
@@ -90,14 +90,14 @@ _RIGHTS = {
     ),
     "ErrorSendAsDenied": Meaning(
         PermissionDenied,
-        "send.send_as",
+        "permission.send_as",
         "This account may not send with the From address of the message.",
         "Grant Send As for that address (Add-RecipientPermission or Add-ADPermission -ExtendedRights Send-As), or correct "
         "From Address.",
         "from_address",
     ),
     "ErrorQuotaExceeded": Meaning(
-        PermissionDenied, "permission.quota", "The mailbox is full.", "Empty it, raise its quota, or do not save sent items."
+        PermissionDenied, "send.mailbox_full", "The mailbox is full.", "Empty it, raise its quota, or do not save sent items."
     ),
     "ErrorNonExistentMailbox": Meaning(
         ConfigurationError,
@@ -117,7 +117,7 @@ _GONE = {
     "ErrorFolderNotFound": Meaning(
         NotFound, "folder.missing", "The folder is not there.", "Correct Folder, or create it in the mailbox.", "folder"
     ),
-    "ErrorItemNotFound": Meaning(NotFound, "read.message", "The message is gone.", "Nothing to do: it was moved or deleted."),
+    "ErrorItemNotFound": Meaning(NotFound, "read.gone", "The message is gone.", "Nothing to do: it was moved or deleted."),
     "ErrorInvalidSyncStateData": Meaning(
         NotFound, "read.cursor", "The server no longer knows where reading had stopped.", "The folder is read from its start."
     ),
@@ -142,7 +142,7 @@ _MESSAGE = {
         "send.content", "The server cannot read the message.", "Report this with the message to the people who made it."
     ),
     "ErrorMimeContentConversionFailed": _refused(
-        "read.conversion",
+        "read.withheld",
         "The server cannot turn the message into MIME.",
         "Open it with Outlook; it stays in the mailbox.",
     ),
@@ -157,13 +157,13 @@ _LIMITS = {
     "ErrorServerBusy": Meaning(Throttled, "send.throttled", "The server is busy and asks to come back later.", _LATER),
     "ErrorExceededConnectionCount": Meaning(
         Throttled,
-        "send.throttled",
+        "send.too_many_connections",
         "The server has too many connections of this account.",
         "Lower Connections.",
         "max_connections",
     ),
     "ErrorSubmissionQuotaExceeded": Meaning(
-        Throttled, "send.quota", "The mailbox has reached its sending limit.", "Wait, or have the limit raised."
+        Throttled, "send.daily_limit", "The mailbox has reached its sending limit.", "Wait, or have the limit raised."
     ),
 }
 _LIMITS |= dict.fromkeys(

@@ -58,7 +58,7 @@ class Fetcher:
             self._read.add(item)
             content = self._held.pop(item, None)
         if content is None:
-            raise NotFound("The server returned another message than it was asked for.", code="read.message")
+            raise NotFound("The server returned another message than it was asked for.", code="read.gone")
         if isinstance(content, MailportError):
             raise content
         return content

@@ -26,7 +26,7 @@ _SECRETS_PAGE = "Entra admin centre, App registrations, Certificates & secrets"
 _ERRORS: dict[str, tuple[type[MailportError], str, str, str]] = {
     "invalid_client": (
         AuthenticationFailed,
-        "authentication.client",
+        "authentication.client_refused",
         "client_secret_key",
         f"Check Client ID, and enter a new secret ({_SECRETS_PAGE}): it may have expired.",
     ),
@@ -61,12 +61,12 @@ _ERRORS: dict[str, tuple[type[MailportError], str, str, str]] = {
 # Entra's numbers: code, field and a sharper remedy.
 _NUMBERS: dict[str, tuple[str, str, str]] = {
     "AADSTS7000215": (
-        "authentication.client_secret",
+        "authentication.secret_wrong",
         "client_secret_key",
         f"Enter the secret's value, not its id ({_SECRETS_PAGE}).",
     ),
     "AADSTS7000222": (
-        "authentication.client_secret_expired",
+        "authentication.secret_expired",
         "client_secret_key",
         f"The secret has expired: create a new one ({_SECRETS_PAGE}) and enter its value.",
     ),
@@ -81,7 +81,7 @@ _NUMBERS: dict[str, tuple[str, str, str]] = {
         "The application is disabled: enable it (Entra admin centre, Enterprise applications, Properties).",
     ),
     "AADSTS90002": (
-        "authentication.tenant",
+        "authentication.tenant_unknown",
         "client_tenant_id",
         "There is no such tenant: check Client Tenant ID, and Client Login URL if it lies in a national cloud.",
     ),
@@ -91,7 +91,7 @@ _NUMBERS: dict[str, tuple[str, str, str]] = {
         "The tenant lies in another cloud: use that cloud's Client Login URL and Client Resource URL.",
     ),
     "AADSTS700027": (
-        "authentication.certificate",
+        "authentication.certificate_unknown",
         "client_certificate",
         f"Upload this certificate's public part ({_SECRETS_PAGE}), and check that it has not expired.",
     ),
@@ -104,6 +104,16 @@ _NUMBERS: dict[str, tuple[str, str, str]] = {
         "authentication.conditional_access",
         "client_id",
         "A conditional access policy stops this application: exclude it there (Entra admin centre, Conditional Access).",
+    ),
+}
+_NUMBERS |= {
+    "AADSTS900023": _NUMBERS["AADSTS90002"],
+    "AADSTS700024": ("authentication.clock", "client_certificate", "Check the clock of this machine, and the certificate."),
+    "AADSTS530035": _NUMBERS["AADSTS53003"],
+    "AADSTS65001": (
+        "authentication.consent",
+        "client_id",
+        "Grant admin consent (Entra admin centre, App registrations, API permissions).",
     ),
 }
 
@@ -121,8 +131,7 @@ def explain_result(result: dict[str, Any], account: Account) -> MailportError:
     )
     code, field, remedy = _NUMBERS.get(number or "", (code, field, remedy))
     if field == "client_secret_key" and getattr(account.settings, "client_secret_key", None) is None:
-        code, field = "authentication.certificate", "client_certificate"
-        remedy = _NUMBERS["AADSTS700027"][2]
+        field, remedy = "client_certificate", _NUMBERS["AADSTS700027"][2]
     return kind(
         f"The token server refused: {said}",
         code=code,
@@ -138,7 +147,7 @@ def explain_discovery(account: Account) -> MailportError:
     settings: Any = account.settings
     return ConfigurationError(
         f"There is no tenant “{settings.client_tenant_id}” at {settings.client_login_url}.",
-        code="authentication.tenant",
+        code="authentication.tenant_unknown",
         field="client_tenant_id",
         remedy="Check Client Tenant ID (a GUID or a domain), and Client Login URL if it lies in a national cloud.",
     )

@@ -107,6 +107,7 @@ def _refused_sign_in(account: Account, facts: dict[str, Any]) -> MailportError:
     if hasattr(account.settings, "client_id"):
         return AuthenticationFailed(
             "Exchange refused the access token (HTTP 401).",
+            code="authentication.token_refused",
             field="client_resource_url",
             remedy="Check Client Resource URL (the token's audience) and Client Tenant ID, and grant the application "
             "full_access_as_app with admin consent (Entra admin centre, App registrations, API permissions).",
@@ -132,7 +133,7 @@ def _forbidden(account: Account, facts: dict[str, Any]) -> MailportError:
     if is_hosted(_host(account)):
         return PermissionDenied(
             "Exchange Online does not allow EWS for this application or tenant (HTTP 403).",
-            code="permission.ews_blocked",
+            code="permission.client_blocked",
             field="host",
             remedy=blocked_remedy(getattr(account.settings, "client_id", "")),
             **facts,
@@ -216,4 +217,4 @@ def _host(account: Account) -> str:
 
 def is_gone(error: MailportError | None) -> bool:
     """Whether an error says that a message is not there any more."""
-    return isinstance(error, NotFound) and error.code == "read.message"
+    return isinstance(error, NotFound) and error.code == "read.gone"

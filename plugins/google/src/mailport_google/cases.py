@@ -57,7 +57,7 @@ TOKEN_CASES = (
     Case(
         ("invalid email or user id",),
         ConfigurationError,
-        "authentication.user",
+        "authentication.user_unknown",
         "{user} is no active user of the Google Workspace.",
         "Enter the primary address of a user (not an alias or a group), and check in Admin console > Directory > Users that "
         "the user is not suspended.",
@@ -66,7 +66,7 @@ TOKEN_CASES = (
     Case(
         ("account not found", "not a valid email"),
         AuthenticationFailed,
-        "authentication.account",
+        "authentication.client_unknown",
         "Google knows no service account {account}.",
         "Copy the address from Google Cloud console > IAM & Admin > Service Accounts, and check that it was not deleted.",
         "service_account_address",
@@ -74,7 +74,7 @@ TOKEN_CASES = (
     Case(
         ("signature",),
         AuthenticationFailed,
-        "authentication.key",
+        "authentication.key_unknown",
         "Google does not accept the private key for {account}.",
         "Check in Google Cloud console > IAM & Admin > Service Accounts > Keys that the key is active and belongs to this "
         "account, or create a new one.",
@@ -90,7 +90,7 @@ TOKEN_CASES = (
     Case(
         ("disabled",),
         PermissionDenied,
-        "permission.account_disabled",
+        "authentication.client_disabled",
         "The service account {account} is disabled.",
         "Enable it in Google Cloud console > IAM & Admin > Service Accounts.",
         "service_account_address",
@@ -98,7 +98,7 @@ TOKEN_CASES = (
     Case(
         ("invalid_client",),
         ConfigurationError,
-        "authentication.client",
+        "authentication.client_unknown",
         "Google knows no client {account}.",
         "Check the Service Account Address for a missing or an additional character.",
         "service_account_address",
@@ -106,7 +106,7 @@ TOKEN_CASES = (
     Case(
         ("access_denied", "admin_policy_enforced", "org_internal", "access_not_configured"),
         PermissionDenied,
-        "permission.policy",
+        "permission.client_blocked",
         "A policy of the Google Workspace blocks this service account.",
         "In Admin console > Security > Access and data control > API controls > App access control, trust the client id of the "
         "service account.",
@@ -135,7 +135,7 @@ API_CASES: dict[int, tuple[Case, ...]] = {
         Case(
             ("",),
             AuthenticationFailed,
-            "authentication.token",
+            "authentication.token_refused",
             "Gmail refuses the access token of {account}, a fresh one as well.",
             "Check that the key and the delegation were not revoked just now.",
             "private_key",
@@ -187,7 +187,7 @@ API_CASES: dict[int, tuple[Case, ...]] = {
         Case(
             ("mail service not enabled",),
             ConfigurationError,
-            "permission.mail_service",
+            "permission.mailbox_disabled",
             "{user} has no Gmail mailbox.",
             "Give the user a license with Gmail and switch Gmail on: Admin console > Apps > Google Workspace > Gmail > Service "
             "status.",

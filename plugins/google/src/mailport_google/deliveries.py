@@ -79,7 +79,7 @@ async def _load(gmail: Gmail, key: str) -> AsyncIterator[bytes]:
     try:
         raw = (await gmail.call(partial(_raw_request, key), "read"))["raw"]
     except NotFound as error:
-        raise NotFound("The message is gone.", code="read.message", remedy="Go on with the next one.") from error
+        raise NotFound("The message is gone.", code="read.gone", remedy="Go on with the next one.") from error
     if raw is None:
         raise malformed("read")
     try:

@@ -80,7 +80,7 @@ class GoogleReceiver(Receiver):
         try:
             await self._gmail.call(lambda users: users.messages().batchModify(userId="me", body=body), "read")
         except MailportError as error:
-            if error.code not in ("read.missing", "read.refused"):
+            if error.code not in ("read.gone", "read.refused"):
                 return [Acknowledgement(key=key, done=False, error=error) for key in keys]
         else:
             return [Acknowledgement(key=key, done=True) for key in keys]

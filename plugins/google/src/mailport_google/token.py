@@ -13,6 +13,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.oauth2.service_account import Credentials
 
 from mailport.errors import MailportError
+from mailport.token_failures import blame_token_request
 from mailport.tokens import Token
 from mailport_google.fields import GoogleSettings
 from mailport_google.line import Line
@@ -27,10 +28,13 @@ def fetch_token(settings: GoogleSettings, line: Line) -> Token:
     credentials = _credentials(settings)
     try:
         credentials.refresh(_Request(line, settings))
-    except MailportError:
+    except MailportError as error:
+        blame_token_request(error, "token_url")
         raise
     except (OSError, HTTPException) as error:
-        raise broken(error, "authentication", handed_over=line.handed_over) from error
+        failure = broken(error, "greeting" if isinstance(error, TimeoutError) else "connect", handed_over=line.handed_over)
+        blame_token_request(failure, "token_url")
+        raise failure from error
     except GoogleAuthError as error:
         raise malformed_token(type(error).__name__) from error
     return Token(str(credentials.token), _lifetime(credentials.expiry))

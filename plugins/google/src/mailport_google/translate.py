@@ -6,7 +6,6 @@ The first part of a code is the rung of the diagnosis ladder: ``rung`` says for 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 from http.client import HTTPException
 
 from mailport.errors import (
@@ -20,6 +19,7 @@ from mailport.errors import (
     Uncertain,
     Unreachable,
 )
+from mailport.token_failures import not_now
 from mailport_google.cases import API_CASES, TOKEN_CASES
 from mailport_google.fields import GoogleSettings
 from mailport_google.said import Said
@@ -31,10 +31,8 @@ _LIMITS = ("ratelimitexceeded", "userratelimitexceeded", "dailylimitexceeded", "
 
 def token_refused(said: Said, settings: GoogleSettings) -> MailportError:
     """Return what a refusal of the token endpoint means."""
-    if said.status == 429 or (said.status == 503 and said.retry_after is not None):
-        return _throttled(said, "authentication")
-    if said.status >= 500:
-        return _unavailable(said, "authentication", "Google's token endpoint")
+    if said.status == 429 or said.status >= 500:
+        return not_now(said.status, said.retry_after, provider_code=said.reason, request_id=said.request_id)
     for case in TOKEN_CASES:
         if said.is_about(*case.words):
             return case.error(said, settings)
@@ -45,7 +43,7 @@ def malformed_token(what: str) -> MailportError:
     """Return the error for an answer of the token endpoint that is none."""
     return Unreachable(
         f"The token endpoint gave no token and no reason ({what}).",
-        code="authentication.malformed",
+        code="authentication.token_malformed",
         field="token_url",
         remedy="Check that nothing stands between this machine and Google that answers in its place; try again later.",
     )
@@ -55,7 +53,7 @@ def bad_key() -> MailportError:
     """Return the error for a key that cannot sign."""
     return ConfigurationError(
         "The private key cannot be used.",
-        code="authentication.private_key",
+        code="authentication.key_unreadable",
         field="private_key",
         remedy="Paste the JSON key file anew: Google Cloud console > IAM & Admin > Service Accounts > Keys > Add key.",
     )
@@ -74,11 +72,11 @@ def refused(said: Said, settings: GoogleSettings, rung: str) -> MailportError:
 def _by_status(said: Said, rung: str) -> MailportError:
     if said.status == 404:
         message = "Gmail does not know this message, label or history."
-        return NotFound(message, code=f"{rung}.missing", remedy="Read the mailbox anew.", **said.facts)
+        return NotFound(message, code=f"{rung}.gone", remedy="Read the mailbox anew.", **said.facts)
     if said.status >= 500 and rung == "send":
         return _uncertain("failed", said)
     if said.status >= 500:
-        return _unavailable(said, rung, "Gmail")
+        return _unavailable(said, rung)
     if said.status == 413:
         return too_large()
     kind = Refused if rung == "send" else TransportError
@@ -110,9 +108,9 @@ def _throttled(said: Said, rung: str) -> Throttled:
     )
 
 
-def _unavailable(said: Said, rung: str, who: str) -> Unreachable:
+def _unavailable(said: Said, rung: str) -> Unreachable:
     return Unreachable(
-        f"{who} has a failure of its own (HTTP {said.status}).",
+        f"Gmail has a failure of its own (HTTP {said.status}).",
         code=f"{rung}.unavailable",
         remedy="Try again later; www.google.com/appsstatus shows known failures.",
         **said.facts,
@@ -154,6 +152,7 @@ def broken(error: OSError | HTTPException, rung: str, *, handed_over: bool) -> M
     silent = isinstance(error, TimeoutError)
     if handed_over and rung == "send":
         return _uncertain("stayed silent" if silent else "hung up")
-    make: Callable[..., MailportError] = TimedOut if silent else Unreachable
-    what = "stayed silent" if silent else "spoke TLS wrongly" if isinstance(error, ssl.SSLCertVerificationError) else "hung up"
-    return make(f"Google {what}.", code=f"{rung}.{'timeout' if silent else 'cut'}", remedy="Try again later.")
+    if silent:
+        return TimedOut("Google stayed silent.", code=f"{rung}.timeout", remedy="Try again later.")
+    what = "spoke TLS wrongly" if isinstance(error, ssl.SSLCertVerificationError) else "hung up"
+    return Unreachable(f"Google {what}.", code=f"{rung}.cut", remedy="Try again later.")

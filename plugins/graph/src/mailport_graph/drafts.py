@@ -121,7 +121,7 @@ def _next(answer: dict[str, Any], before: int, sent: int) -> int:
 async def _send(client: GraphClient, path: str, progress: Progress) -> None:
     answer = await client.call(Call(method="POST", path=f"{path}/send"), sending=progress)
     if answer.status != 202:
-        raise uncertain(f"Microsoft Graph answered HTTP {answer.status} instead of 202.", "send.unexpected")
+        raise uncertain(f"Microsoft Graph answered HTTP {answer.status} instead of 202.")
 
 
 async def _remove(client: GraphClient, path: str) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from mailport import egress
-from mailport.errors import MailportError, Throttled, Unreachable
+from mailport.errors import MailportError, Unreachable
 from mailport.services import Services
 from mailport.tls import context, explain
+from mailport.token_failures import not_now
 from mailport.waiting import retry_after
 from mailport_graph.fields import GraphSettings
 from mailport_graph.network import tls_profile
@@ -123,27 +124,16 @@ def _verdict(response: HTTPResponse, host: str) -> Answer:
     body = response.read(_LIMIT + 1)
     if len(body) > _LIMIT:
         raise _unreadable(host)
-    if response.status == 429:
-        raise Throttled(
-            f"{host} asks to come back later.",
-            code="authentication.throttled",
-            retry_after=retry_after(response.headers.get("Retry-After")),
-            remedy="Nothing is to be done: it goes on by itself after the pause.",
-        )
-    if response.status >= 500:
-        raise Unreachable(
-            f"{host} has an internal error (HTTP {response.status}).",
-            code="authentication.unavailable",
-            provider_code=str(response.status),
-            remedy="Try again later; see the service health page of Microsoft Entra.",
-        )
+    if response.status == 429 or response.status >= 500:
+        waits = retry_after(response.headers.get("Retry-After"))
+        raise not_now(response.status, waits, provider_code=str(response.status))
     return Answer(response.status, body.decode("utf-8", "replace"), dict(response.headers))
 
 
 def _unreadable(host: str) -> Unreachable:
     return Unreachable(
         f"{host} gave an answer that is no answer of a token server.",
-        code="authentication.malformed",
+        code="authentication.token_malformed",
         field="cloud",
         remedy="Check the cloud, and that no proxy or firewall answers in its place; else try again later.",
     )

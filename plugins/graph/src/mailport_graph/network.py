@@ -17,7 +17,7 @@ import httpcore2
 import httpx2
 
 from mailport import egress
-from mailport.errors import MailportError
+from mailport.errors import MailportError, TimedOut
 from mailport.services import Services
 from mailport.tls import TlsProfile, context, explain
 from mailport_graph.fields import GraphSettings
@@ -110,7 +110,7 @@ class _Plain(httpcore2.AsyncNetworkStream):
         except OSError as error:
             failure = egress.explain(error, host=host)
             failure.field = failure.field or "host"
-            failure.code = f"tls.{failure.code.partition('.')[2]}"
+            failure.code = "tls.timeout" if isinstance(failure, TimedOut) else "tls.cut"
             raise at_home(failure) from error
 
     async def aclose(self) -> None:

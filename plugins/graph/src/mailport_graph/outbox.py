@@ -172,7 +172,7 @@ class Outbox:
         elif answer.status == 202:
             _settle(letter, None)
         elif 200 <= answer.status < 300:  # a message that was too large got 200, and was not sent
-            _settle(letter, uncertain(f"Microsoft Graph answered HTTP {answer.status} instead of 202.", "send.unexpected"))
+            _settle(letter, uncertain(f"Microsoft Graph answered HTTP {answer.status} instead of 202."))
         else:
             _settle(letter, refusal(answer, self._client.account, sending=True))
 

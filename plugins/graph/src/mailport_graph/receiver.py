@@ -98,7 +98,7 @@ class GraphReceiver(Receiver):
         if 200 <= answer.status < 300:
             return Acknowledgement(key=key, done=True, new_key=_id(answer))
         error = refusal(answer, self._client.account)
-        if error.code == "read.message":
+        if error.code == "read.gone":
             return Acknowledgement(key=key, done=True)
         return Acknowledgement(key=key, done=False, error=error)
 

@@ -81,16 +81,16 @@ BY_CODE: dict[str, Meaning] = {
     ),
     "mailboxnotenabledforrestapi": Meaning(
         ConfigurationError,
-        "folder.mailbox_unsupported",
+        "permission.mailbox_disabled",
         "This mailbox cannot be used through Microsoft Graph: it is on-premises, unlicensed or inactive.",
         "Assign an Exchange Online licence, finish its migration, or use the EWS transport for an on-premises mailbox.",
         "user_name",
     ),
     "errorinvaliduser": Meaning(
-        ConfigurationError, "folder.mailbox_missing", "There is no such user in the tenant.", _MAILBOX, "user_name"
+        ConfigurationError, "permission.mailbox_missing", "There is no such user in the tenant.", _MAILBOX, "user_name"
     ),
     "erroritemnotfound": Meaning(
-        NotFound, "read.message", "The message is gone.", "Nothing is to be done: somebody moved or deleted it."
+        NotFound, "read.gone", "The message is gone.", "Nothing is to be done: somebody moved or deleted it."
     ),
     "errorfoldernotfound": Meaning(
         NotFound, "folder.missing", "There is no such folder.", "Check the folder's name in the mailbox.", "folder"
@@ -99,7 +99,7 @@ BY_CODE: dict[str, Meaning] = {
         NotFound, "read.cursor", "Microsoft Graph no longer knows where the last round ended.", "Read from the beginning."
     ),
     "errormimecontentinvalid": Meaning(
-        Refused, "send.malformed", "Exchange cannot read the message as MIME.", "Check the original of the message."
+        Refused, "send.content", "Exchange cannot read the message as MIME.", "Check the original of the message."
     ),
     "errorinvalidinternetmessageheader": Meaning(
         Refused, "send.header", "Exchange does not take a header of the message.", "Leave the header out."
@@ -130,7 +130,10 @@ BY_CODE: dict[str, Meaning] = {
     "errorirresolvableconflict": Meaning(
         Unreachable, "read.conflict", "Somebody changed the same message in the same moment.", _WAIT
     ),
-    "errormailboxmoveinprogress": Meaning(Unreachable, "connect.mailbox_moving", "The mailbox is being moved.", _WAIT),
+    "errormailboxmoveinprogress": Meaning(Unreachable, "folder.mailbox_moving", "The mailbox is being moved.", _WAIT),
+    "errormailboxstoreunavailable": Meaning(
+        Unreachable, "folder.mailbox_unavailable", "The mailbox cannot be reached now.", _WAIT
+    ),
 }
 for _alias, _code in {
     "mailboxnotsupportedforrestapi": "mailboxnotenabledforrestapi",
@@ -144,7 +147,6 @@ for _alias, _code in {
     "errorinvalidmimecontent": "errormimecontentinvalid",
     "errorinvalidinternetmessageheadercollection": "errorinvalidinternetmessageheader",
     "errorsubmissionquotaexceeded": "errorexceededmessagelimit",
-    "errormailboxstoreunavailable": "errormailboxmoveinprogress",
 }.items():
     BY_CODE[_alias] = BY_CODE[_code]
 
@@ -165,28 +167,28 @@ BY_STATUS: dict[int, Meaning] = {
 BY_OAUTH_ERROR: dict[str, Meaning] = {
     "invalid_client": Meaning(
         AuthenticationFailed,
-        "authentication.refused",
+        "authentication.client_refused",
         "Microsoft Entra refused the app's secret or certificate.",
         "Create a new secret or upload the certificate under Certificates & secrets of the app registration.",
         "client_secret_key",
     ),
     "unauthorized_client": Meaning(
         ConfigurationError,
-        "authentication.app_unknown",
-        "Microsoft Entra does not know this app in this tenant.",
+        "authentication.client_not_allowed",
+        "Microsoft Entra does not let this app in.",
         "Copy the Application (client) ID from the app registration, and check that the tenant is the right one.",
         "client_id",
     ),
     "invalid_request": Meaning(
         ConfigurationError,
-        "authentication.request",
+        "authentication.token_request",
         "Microsoft Entra does not take the request for a token.",
         _TENANT,
         "client_tenant_id",
     ),
     "invalid_scope": Meaning(
         ConfigurationError,
-        "authentication.cloud",
+        "authentication.scope",
         "This tenant has no Microsoft Graph at the host of the chosen cloud.",
         "Choose the cloud in which the tenant lives.",
         "cloud",
@@ -195,7 +197,7 @@ BY_OAUTH_ERROR: dict[str, Meaning] = {
         PermissionDenied, "authentication.denied", "Microsoft Entra denies the app access.", _CONSENT, "client_id"
     ),
     "temporarily_unavailable": Meaning(
-        Unreachable, "authentication.unavailable", "Microsoft Entra is not available now.", _WAIT
+        Unreachable, "authentication.token_unavailable", "Microsoft Entra is not available now.", _WAIT
     ),
 }
 BY_OAUTH_ERROR["invalid_resource"] = BY_OAUTH_ERROR["invalid_scope"]
@@ -203,7 +205,7 @@ BY_OAUTH_ERROR["server_error"] = BY_OAUTH_ERROR["temporarily_unavailable"]
 
 BY_NUMBER: dict[int, tuple[str, str, str]] = {
     7000215: (
-        "authentication.wrong_secret",
+        "authentication.secret_wrong",
         "client_secret_key",
         "Enter the secret's Value; often its Secret ID is pasted. If the value is lost, create a new secret.",
     ),
@@ -215,16 +217,16 @@ BY_NUMBER: dict[int, tuple[str, str, str]] = {
     700027: ("authentication.certificate_unknown", "client_certificate", _CLOCK),
     700024: ("authentication.clock", "client_certificate", _CLOCK),
     700016: (
-        "authentication.app_unknown",
+        "authentication.client_unknown",
         "client_id",
         "Copy the Application (client) ID from the app registration, and check that the tenant is the right one.",
     ),
     90002: ("authentication.tenant_unknown", "client_tenant_id", _TENANT),
     900023: ("authentication.tenant_unknown", "client_tenant_id", _TENANT),
     900382: ("authentication.cloud", "cloud", "The app lives in another cloud: choose that one."),
-    500011: ("authentication.cloud", "cloud", "Choose the cloud in which the tenant lives."),
+    500011: ("authentication.scope", "cloud", "Choose the cloud in which the tenant lives."),
     7000112: (
-        "authentication.app_disabled",
+        "authentication.client_disabled",
         "client_id",
         "Enable the app in Microsoft Entra under Enterprise applications > Properties > Enabled for users to sign in.",
     ),

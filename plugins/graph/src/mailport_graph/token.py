@@ -12,13 +12,14 @@ from typing import Any
 
 from mailport.account import Account
 from mailport.certificate import certificate_and_key
-from mailport.errors import MailportError, TimedOut, Unreachable
+from mailport.errors import MailportError, Unreachable
 from mailport.services import Services
+from mailport.token_failures import unanswered
 from mailport.tokens import Token
 from mailport.worker import Worker
 from mailport_graph.fields import GraphSettings
 from mailport_graph.login import LoginClient
-from mailport_graph.translate import at_login, login_refused, unknown_tenant
+from mailport_graph.translate import login_refused, unknown_tenant
 
 __all__ = ["Tokens", "roles"]
 
@@ -47,7 +48,7 @@ class Tokens:
         answer = await self._in_thread(LoginClient(self._settings, self._services, self._account.timeout), claims)
         if "access_token" not in answer:
             raise login_refused(answer, self._account)
-        return Token(answer["access_token"], float(answer.get("expires_in", 3600)))
+        return Token.from_answer(answer, field="cloud", remedy="Check the cloud.")
 
     async def _in_thread(self, client: LoginClient, claims: str | None) -> dict[str, Any]:
         """Ask in a thread of its own: a token server that hangs holds up nobody who asks another one.
@@ -62,7 +63,7 @@ class Tokens:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise at_login(TimedOut("The token server took too long.", code="connect.timeout", field="host")) from error
+            raise unanswered("cloud", "Try again later, and check the cloud.", _PATIENCE * self._account.timeout) from error
         finally:
             await worker.close()
 
@@ -106,7 +107,7 @@ def _explained(error: Exception, settings: GraphSettings) -> MailportError:
         return unknown_tenant(settings)
     return Unreachable(
         "The token server gave an answer that cannot be read.",
-        code="authentication.malformed",
+        code="authentication.token_malformed",
         field="cloud",
         remedy="Check the cloud, and that no proxy or firewall answers in its place; else try again later.",
     )

@@ -21,6 +21,7 @@ from mailport.errors import (
     Uncertain,
     Unreachable,
 )
+from mailport.token_failures import blame_token_request
 from mailport.waiting import retry_after
 from mailport_graph.fields import GraphSettings
 from mailport_graph.remedies import BY_CODE, BY_NUMBER, BY_OAUTH_ERROR, BY_STATUS, Meaning
@@ -52,7 +53,7 @@ class Answer:
     body: bytes = b""
 
     def json(self) -> dict[str, Any]:
-        """Return the body as an object. Raises ``Unreachable`` (``read.malformed``) where it is none."""
+        """Return the body as an object. Raises ``Unreachable`` (``greeting.malformed``) where it is none."""
         try:
             found = json.loads(self.body)
         except ValueError as error:
@@ -115,7 +116,7 @@ def _meaning(answer: Answer, code: str, message: str) -> Meaning:
     if known is not None:
         return known
     if answer.status >= 500 or answer.status in (408, 423):
-        return Meaning(Unreachable, "connect.unavailable", "Microsoft Graph has an internal error.", "Try again later.")
+        return Meaning(Unreachable, "greeting.unavailable", "Microsoft Graph has an internal error.", "Try again later.")
     return Meaning(
         Refused, "send.refused", "Microsoft Graph does not take the request.", "See the provider's code; report it to us."
     )
@@ -135,16 +136,16 @@ def broken(error: httpx2.HTTPError | httpx2.InvalidURL, *, handed_over: bool) ->
     return uncertain(said) if handed_over else Unreachable(said, code="connect.cut", remedy="Try again later.")
 
 
-def uncertain(said: str, code: str = "send.uncertain") -> Uncertain:
+def uncertain(said: str) -> Uncertain:
     """Return the error of a message that was handed over without a valid answer."""
-    return Uncertain(f"{said} The message may have been sent.", code=code, remedy=_LOOK_UP)
+    return Uncertain(f"{said} The message may have been sent.", remedy=_LOOK_UP)
 
 
 def malformed() -> Unreachable:
     """Return the error of an answer that cannot be read."""
     return Unreachable(
         "Microsoft Graph gave an answer that cannot be read.",
-        code="read.malformed",
+        code="greeting.malformed",
         field="cloud",
         remedy="Check that no proxy or firewall answers in its place; else try again later.",
     )
@@ -164,7 +165,7 @@ def at_login(error: MailportError) -> MailportError:
     """Make a network failure on the way to the token server stand on the rung of authentication, and return it."""
     at_home(error)
     if not error.code.startswith("authentication."):
-        error.code = f"authentication.{error.code.replace('.', '_')}"
+        blame_token_request(error, error.field or "cloud")  # at_home named the field
         error.message = f"No token can be had. {error.message}"
     return error
 

@@ -43,7 +43,7 @@ class Disk:
     async def run(self, work: Callable[..., T], *args: object) -> T:
         """Do ``work`` in a thread. Cancelling does not stop a thread, so whoever cancels must see to what it does."""
         if not self._is_open:
-            raise Unreachable("The Maildir is not open.", code="folder.closed")
+            raise Unreachable("The Maildir is not open.", code="connect.closed")
         with translated():
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 

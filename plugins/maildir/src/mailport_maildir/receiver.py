@@ -63,7 +63,7 @@ class MaildirReceiver(Receiver):
 
     def _opened(self) -> Folder:
         if self._folder is None:
-            raise Unreachable("The receiver is not open.", code="folder.closed")
+            raise Unreachable("The receiver is not open.", code="connect.closed")
         return self._folder
 
     def _list(self, seen: frozenset[bytes], limit: int | None) -> tuple[list[Delivery], Cursor]:
@@ -99,7 +99,7 @@ class MaildirReceiver(Receiver):
         for entry in self._places(key):
             with suppress(FileNotFoundError):
                 return self._opened().open_message(entry)
-        raise NotFound("The message is gone.", code="read.message")
+        raise NotFound("The message is gone.", code="read.gone")
 
     def _places(self, key: str) -> Iterator[Entry]:
         """Yield where a message may be: where it was, then where it is now. Another program may rename it at any time."""

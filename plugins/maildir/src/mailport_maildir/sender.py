@@ -109,7 +109,7 @@ class MaildirSender(Sender):
 
     def _opened(self) -> Folder:
         if self._folder is None:
-            raise Unreachable("The sender is not open.", code="folder.closed")
+            raise Unreachable("The sender is not open.", code="connect.closed")
         return self._folder
 
 

@@ -38,40 +38,43 @@ _ADMIN = "Ask the mail server's administrator."
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer of a server: what it looks like and what it means."""
+    """An answer of a server: what it looks like and what it means; the ``*`` of a code is the rung at which it was heard."""
 
     pattern: re.Pattern[str]
     kind: type[MailportError]
-    cause: str
+    code: str
     remedy: str
     field: str | None = None
 
 
-def _answer(pattern: str, kind: type[MailportError], cause: str, remedy: str, field: str | None = None) -> _Answer:
-    return _Answer(re.compile(pattern, re.IGNORECASE), kind, cause, remedy, field)
+def _answer(pattern: str, kind: type[MailportError], code: str, remedy: str, field: str | None = None) -> _Answer:
+    return _Answer(re.compile(pattern, re.IGNORECASE), kind, code, remedy, field)
 
 
-_REFUSED = _answer(r"\[(?:AUTHENTICATIONFAILED|AUTH)\b", AuthenticationFailed, "refused", _CREDENTIALS, "password")
+_REFUSED = _answer(r"\[(?:AUTHENTICATIONFAILED|AUTH)\b", AuthenticationFailed, "*.refused", _CREDENTIALS, "password")
 _ANSWERS = (
     # Exchange: too many or too quick connections, or a mailbox that is not licensed or enabled for the protocol.
     _answer(
         r"User is authenticated but not connected",
         Throttled,
-        "not_connected",
+        "*.not_connected",
         "Wait; if it stays, check that the mailbox is licensed and enabled for this protocol.",
     ),
-    _answer(r"Suggested Backoff Time|throttle", Throttled, "throttled", _WAIT),
-    _answer(r"\[(?:LIMIT|IN-?USE|LOGIN-DELAY)\b", Throttled, "throttled", _WAIT),
-    _answer(r"too many (?:\w+ )*(?:connections|logins|login attempts|sessions)", Throttled, "throttled", _WAIT),
-    _answer(r"\[(?:UNAVAILABLE|SERVERBUG|SYS/TEMP)\b", Unreachable, "unavailable", "Try again later."),
-    _answer(r"\[EXPIRED\b", AuthenticationFailed, "expired", "Renew the password.", "password"),
-    _answer(r"\[PRIVACYREQUIRED\b", ConfigurationError, "tls_required", "Choose TLS or SSL.", "use_ssl_tls"),
-    _answer(r"\[(?:AUTHORIZATIONFAILED|NOPERM)\b", PermissionDenied, "denied", "Grant the right to this mailbox.", "user_name"),
+    _answer(r"Suggested Backoff Time|throttle", Throttled, "*.throttled", _WAIT),
+    _answer(r"\[(?:LIMIT|IN-?USE|LOGIN-DELAY)\b", Throttled, "*.throttled", _WAIT),
+    _answer(r"too many (?:\w+ )*(?:connections|sessions)", Throttled, "*.too_many_connections", _WAIT),
+    _answer(r"too many (?:\w+ )*(?:logins|login attempts)", Throttled, "*.throttled", _WAIT),
+    _answer(r"\[(?:UNAVAILABLE|SERVERBUG|SYS/TEMP)\b", Unreachable, "*.unavailable", "Try again later."),
+    _answer(r"\[EXPIRED\b", AuthenticationFailed, "authentication.password_expired", "Renew the password.", "password"),
+    _answer(r"\[PRIVACYREQUIRED\b", ConfigurationError, "*.tls_required", "Choose TLS or SSL.", "use_ssl_tls"),
+    _answer(
+        r"\[(?:AUTHORIZATIONFAILED|NOPERM)\b", PermissionDenied, "*.denied", "Grant the right to this mailbox.", "user_name"
+    ),
     _REFUSED,
-    _answer(r"\[(?:CONTACTADMIN|SYS/PERM)\b", PermissionDenied, "contact_administrator", _ADMIN),
-    _answer(r"\[OVERQUOTA\b", PermissionDenied, "over_quota", "Make room in the mailbox."),
-    _answer(r"\[(?:NONEXISTENT|TRYCREATE)\b", NotFound, "missing", "Check the name of the folder."),
-    _answer(r"READ-ONLY|is not writable", PermissionDenied, "read_only", "Grant the right to change this folder."),
+    _answer(r"\[(?:CONTACTADMIN|SYS/PERM)\b", PermissionDenied, "*.contact_administrator", _ADMIN),
+    _answer(r"\[OVERQUOTA\b", PermissionDenied, "*.mailbox_full", "Make room in the mailbox."),
+    _answer(r"\[(?:NONEXISTENT|TRYCREATE)\b", NotFound, "*.missing", "Check the name of the folder."),
+    _answer(r"READ-ONLY|is not writable", PermissionDenied, "*.read_only", "Grant the right to change this folder."),
 )
 # A server without response codes that is only busy must not make a person renew good credentials (REL-06).
 _BUSY = re.compile(r"try (?:again|later)|temporar|unavailable|internal|busy|locked|time[d ]*out", re.IGNORECASE)
@@ -141,15 +144,15 @@ def _explain_answer(error: Exception, account: Account, rung: Rung) -> MailportE
 
 
 def _from_table(answer: _Answer, text: str, account: Account, rung: Rung) -> MailportError:
-    backoff, code = _BACKOFF.search(text), _CODE.search(text)
+    backoff, word = _BACKOFF.search(text), _CODE.search(text)
     is_token = answer.kind is AuthenticationFailed and account.settings.option() == "xoauth2"
     return answer.kind(
         f"The server said: {text}",
-        code=f"{rung}.{answer.cause}",
+        code=answer.code.replace("*", rung),
         remedy=_TOKEN if is_token else answer.remedy,
         field="user_name" if is_token else answer.field,
         retry_after=int(backoff[1]) / 1000 if backoff else None,
-        provider_code=code[1] if code else None,
+        provider_code=word[1] if word else None,
     )
 
 
@@ -185,7 +188,7 @@ def _cut(account: Account, rung: Rung) -> MailportError:
 def _garbled(account: Account, rung: Rung, text: str = "") -> MailportError:
     return TransportError(
         f"{_host(account)} sent what is not {account.protocol.upper()}{': ' + text if text else ''}.",
-        code=f"{rung}.garbled",
+        code=f"{rung}.malformed",
         remedy=_ADMIN,
     )
 

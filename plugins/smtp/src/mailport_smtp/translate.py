@@ -43,7 +43,7 @@ _MAIL = frozenset({Rung.PERMISSION, Rung.SEND})
 class Row(NamedTuple):
     """A row: at which rungs, for which replies (codes or first digits), for which enhanced codes (empty: all).
 
-    A ``code`` without a rung belongs to the one at which the reply was heard.
+    The ``*`` of a ``code`` is the rung at which the reply was heard.
     """
 
     rungs: frozenset[Rung]
@@ -73,20 +73,20 @@ _TABLE = (
     Row(_TLS, "5", "", ConfigurationError, "tls.refused"),
     Row(_EHLO, "4", "", Unreachable, "capabilities.unavailable"),
     Row(_EHLO, "5", "", PermissionDenied, "capabilities.refused"),
-    Row(_MAIL, "432", "", Throttled, "connections"),
-    Row(_MAIL, "4", "4.5.3", Throttled, "too_many_recipients"),
-    Row(_MAIL, "4", "", Throttled, "deferred"),
-    Row(_MAIL, "550", "5.4.5", Throttled, "quota"),
-    Row(_MAIL, "552", "5.5.3", Throttled, "too_many_recipients"),  # RFC 5321 section 4.5.3.1.10
-    Row(_MAIL, "552 523 554", "5.3.4 5.2.3", Refused, "too_large"),
+    Row(_MAIL, "432", "", Throttled, "*.too_many_connections"),
+    Row(_MAIL, "4", "4.5.3", Throttled, "*.too_many_recipients"),
+    Row(_MAIL, "4", "", Throttled, "*.deferred"),
+    Row(_MAIL, "550", "5.4.5", Throttled, "*.daily_limit"),
+    Row(_MAIL, "552", "5.5.3", Throttled, "*.too_many_recipients"),  # RFC 5321 section 4.5.3.1.10
+    Row(_MAIL, "552 523 554", "5.3.4 5.2.3", Refused, "*.too_large"),
     Row(_MAIL, "5", "5.7.60 5.2.252", PermissionDenied, "permission.send_as"),
-    Row(_MAIL, "5", "5.1.1 5.1.2 5.1.3 5.1.6 5.1.10", Refused, "no_such_address"),
-    Row(_MAIL, "5", "5.2.1 5.2.2", Refused, "mailbox"),
-    Row(_MAIL, "503", "", TransportError, "protocol"),
-    Row(_MAIL, "504 555", "", UnsupportedFeature, "parameter"),
-    Row(_MAIL, "552", "", Refused, "too_large"),
-    Row(_MAIL, "5", "", Refused, "refused"),
-    Row(_ANY, "0 1 2 3 4 5 6 7 8 9", "", TransportError, "protocol"),
+    Row(_MAIL, "5", "5.1.1 5.1.2 5.1.3 5.1.6 5.1.10", Refused, "*.no_such_address"),
+    Row(_MAIL, "5", "5.2.1 5.2.2", Refused, "*.mailbox"),
+    Row(_MAIL, "503", "", TransportError, "*.protocol"),
+    Row(_MAIL, "504 555", "", UnsupportedFeature, "*.parameter"),
+    Row(_MAIL, "552", "", Refused, "*.too_large"),
+    Row(_MAIL, "5", "", Refused, "*.refused"),
+    Row(_ANY, "0 1 2 3 4 5 6 7 8 9", "", TransportError, "*.protocol"),
 )
 
 # Code: the field at fault, if one is, and what to do.
@@ -119,22 +119,22 @@ _ADVICE: dict[str, tuple[str | None, str]] = {
     "tls.refused": ("use_ssl_tls", "Choose SSL or another port, or have the server's STARTTLS repaired."),
     "capabilities.unavailable": (None, "Try again later."),
     "capabilities.refused": ("host", "Have the server's administrator accept this machine's name and address."),
-    "connections": ("max_connections", "Lower Connections: this mailbox has too many open at once."),
-    "too_many_recipients": (None, "The rest of the recipients is tried again later."),
-    "deferred": (None, "It is tried again later."),
-    "quota": (None, "The day's quota is used up: it is tried again tomorrow."),
-    "too_large": (None, "Send a smaller message."),
+    "*.too_many_connections": ("max_connections", "Lower Connections: this mailbox has too many open at once."),
+    "*.too_many_recipients": (None, "The rest of the recipients is tried again later."),
+    "*.deferred": (None, "It is tried again later."),
+    "*.daily_limit": (None, "The day's quota is used up: it is tried again tomorrow."),
+    "*.too_large": (None, "Send a smaller message."),
     "permission.send_as": (
         "from_address",
         "Have an administrator grant the right “Send As”, or send as the account itself.",
     ),
-    "no_such_address": (None, "Check the recipient's address."),
-    "mailbox": (None, "The recipient's mailbox is full or closed."),
-    "protocol": (None, "Report this to the server's administrator: it lost track of the session."),
-    "parameter": (None, "The server announces more than it understands; tell its administrator."),
-    "refused": (None, "See what the server says; its administrator can tell more."),
+    "*.no_such_address": (None, "Check the recipient's address."),
+    "*.mailbox": (None, "The recipient's mailbox is full or closed."),
+    "*.protocol": (None, "Report this to the server's administrator: it lost track of the session."),
+    "*.parameter": (None, "The server announces more than it understands; tell its administrator."),
+    "*.refused": (None, "See what the server says; its administrator can tell more."),
 }
-_RETRY_AFTER = {"quota": _DAY}
+_RETRY_AFTER = {"*.daily_limit": _DAY}
 
 _DOING = {
     Rung.GREETING: "The server does not welcome this client",
@@ -153,7 +153,7 @@ def explain(reply: Reply, rung: Rung, account: Account, secrets: Iterable[str] =
     heard = " ".join(str(part) for part in (reply.code, reply.enhanced) if part)
     return row.kind(
         f"{_DOING[rung]}: {clean(reply.text, account, secrets) or heard}",
-        code=row.code if "." in row.code else f"{rung}.{row.code}",
+        code=row.code.replace("*", rung),
         field=_credential(account) if field == _CREDENTIAL else field,
         remedy=remedy,
         retry_after=_RETRY_AFTER.get(row.code),
@@ -190,7 +190,7 @@ def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
 def _no_smtp(host: str, rung: Rung) -> TransportError:
     return TransportError(
         f"{host} does not speak SMTP on this port.",
-        code=f"{rung}.not_smtp",
+        code=f"{rung}.malformed",
         field="port",
         remedy="Check host and port.",
     )

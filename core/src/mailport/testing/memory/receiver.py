@@ -84,7 +84,7 @@ class MemoryReceiver(Receiver):
     async def _load(self, key: str) -> AsyncIterator[bytes]:
         found = await self._find(key)
         if found is None:
-            raise NotFound("The message is gone.", code="read.message")
+            raise NotFound("The message is gone.", code="read.gone")
         for at in range(0, len(found.raw), CHUNK):
             yield found.raw[at : at + CHUNK]
 

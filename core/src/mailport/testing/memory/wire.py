@@ -32,4 +32,4 @@ def raise_if_nobody_may(message: Message, transfer: Transfer) -> None:
         return
     if outcome.with_status(Status.DEFERRED):
         raise Throttled("The server takes no recipient for now.", receipt=outcome)
-    raise Refused("The server refused every recipient.", code="send.recipients_refused", receipt=outcome)
+    raise Refused("The server refused every recipient.", code="send.recipients", receipt=outcome)

@@ -61,7 +61,7 @@ class Pop3Receiver(Receiver):
         if action.kind is not ActionKind.DELETE:
             raise UnsupportedFeature(
                 "POP3 has neither folders nor marks: messages can be left or deleted.",
-                code="folder.unsupported",
+                code="read.action",
                 field="post_processing",
                 remedy="Choose to leave or to delete, or read the mailbox by IMAP.",
             )
