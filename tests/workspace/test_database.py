@@ -16,6 +16,7 @@ from mailport.errors import ConfigurationError, Unreachable
 from mailport_workspace.database import make_engine, migrate
 from mailport_workspace.store import Store
 from mailport_workspace.tables import Base, JournalEntry, MailDirection, Tab, TabRow, new_id
+from mailport_workspace.tenants.fresh import found_tenant
 from tests.workspace.forms import smtp
 
 
@@ -62,14 +63,28 @@ async def test_migrations_go_back(database):
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-async def test_one_role_is_enough(postgres, database, ring, mailport):
+async def test_one_role_is_enough(postgres, database):
     """With one URL for everything the walls stand, and work across tenants is possible."""
     url = postgres.url("owner", postgres.create())
     await migrate(url)
     store = Store(url)
+    tenants = [await found_tenant(store, name) for name in ("One", "Two")]
     async with store.operate() as rows:
-        assert await rows.tenants() == []
+        assert [tenant.id for tenant in await rows.tenants()] == tenants
+    async with store.read(tenants[0]) as rows:
+        assert [inbox.tenant_id for inbox in await rows.inboxes()] == tenants[:1]
     await store.close()
+    assert await _look(url, lambda connection: connection.exec_driver_sql("SELECT count(*) FROM inboxes").scalar()) == 0
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_a_role_that_passes_the_walls_is_told(postgres, database, caplog):  # SEC-04
+    """A superuser sees every row whatever its transaction says; migrating says so."""
+    await migrate(database.owner, application=database.application, operator=database.operator)
+    assert caplog.messages == []
+    superuser = postgres.url("admin", database.owner.rpartition("/")[2])
+    await migrate(database.owner, application=superuser, operator=database.operator)
+    assert [message for message in caplog.messages if "admin" in message and "walls" in message]
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

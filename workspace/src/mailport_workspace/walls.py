@@ -5,12 +5,16 @@ A transaction names its tenant in ``app.tenant``; without it no row is there. On
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.schema import Table
 
 from mailport_workspace.tables import Base
 
 __all__ = ["ALL_TENANTS", "SET_TENANT", "lower_walls", "raise_walls"]
+
+_log = logging.getLogger(__name__)
 
 ALL_TENANTS = "*"
 """The value of ``app.tenant`` by which the operator's role works across tenants."""
@@ -24,12 +28,19 @@ _ALL_ROWS = f"current_setting('app.tenant', true) = '{ALL_TENANTS}'"
 
 def raise_walls(connection: Connection, application: str, operator: str) -> None:
     """Wall off every table that belongs to tenants; idempotent. A role that is empty is the owner's own."""
+    _tell_if_superuser(connection, application)
     quote = connection.dialect.identifier_preparer.quote_identifier
     present = set(inspect(connection).get_table_names())
     for table in (table for table in Base.metadata.sorted_tables if table.name in present):
         _grant(connection, table, {quote(role) for role in (application, operator) if role})
         if "tenant_id" in table.columns:
             _wall(connection, quote(table.name), quote(operator) if operator else "CURRENT_USER")
+
+
+def _tell_if_superuser(connection: Connection, role: str) -> None:
+    passes = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = coalesce(nullif(:role, ''), current_user)")
+    if connection.scalar(passes, {"role": role}):
+        _log.warning("The database role “%s” passes the walls between tenants: let the application use another one.", role)
 
 
 def lower_walls(connection: Connection) -> None:
