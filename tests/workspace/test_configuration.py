@@ -163,7 +163,12 @@ async def test_a_record_of_an_older_plugin_loads(world):  # VER-01
         row.values = {**row.values, "helo_style": "polite", "use_ssl_tls": False}
     account = await world.configurations.account(world.one.tenant)
     assert account.settings.use_ssl_tls == "none"
-    assert (await world.configurations.read(world.one))["helo_style"] == "polite"
+    shown = await world.configurations.read(world.one)
+    assert shown["helo_style"] == "polite"
+    await world.configurations.save(world.one, shown)  # the form carries it back, which is nobody's mistake
+    assert "helo_style" not in await world.configurations.read(world.one)
+    with pytest.raises(ConfigurationError, match="helo_style"):
+        await world.configurations.save(world.one, shown)  # entered anew it is one
 
 
 async def test_the_configuration_of_a_plugin_that_is_gone_can_be_read(world):

@@ -221,6 +221,15 @@ async def test_a_stored_password_does_not_follow_to_another_mailbox(world):  # T
     assert (error.code, error.field) == ("settings.secret_unbound", "password")
 
 
+async def test_an_inbox_that_was_read_can_be_saved_again(world):  # CFG-07
+    """A form that comes back with the mask keeps the secret; custom fields have their place elsewhere."""
+    made = await world.inboxes.create(world.one, form := imap())
+    await world.inboxes.save(world.one, made, await world.inboxes.read(world.one, made) | {"enabled": True, "port": 143})
+    account = await world.inboxes.account(world.one.tenant, made)
+    assert account.settings.password.get_secret_value() == form["password"]
+    assert (await _refused(world.inboxes.save(world.one, made, {"custom": {"a": 1}}))).field == "custom"
+
+
 async def test_two_inboxes_of_a_tenant_have_different_names(world):
     """The name is refused at its field; another tenant may have it."""
     await world.inboxes.create(world.one, imap())

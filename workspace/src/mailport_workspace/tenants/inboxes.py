@@ -162,7 +162,9 @@ class Inboxes:
 
 def _told_apart(form: Mapping[str, Any]) -> _Form:
     own = {name: value for name, value in form.items() if name in Handling.model_fields}
-    return _Form(own, {name: value for name, value in form.items() if name not in own and name not in ("id", "custom")})
+    if "custom" in form:
+        refuse([Problem("custom", "settings.unknown_field", "Custom fields belong to the configuration, not to an inbox.")])
+    return _Form(own, {name: value for name, value in form.items() if name not in own and name != "id"})
 
 
 def _handling_of(row: Inbox) -> dict[str, Any]:

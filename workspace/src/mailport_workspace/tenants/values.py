@@ -111,12 +111,24 @@ def complete(mailport: Mailport, direction: Direction, form: Mapping[str, Any], 
 
     Raises ``ConfigurationError`` at the secret's field if one that binds it changed.
     """
-    given = {name: value for name, value in form.items() if value != MASK}
+    unmasked = {name: value for name, value in form.items() if value != MASK}
+    given = _without_retired(mailport, direction, unmasked, stored)
     try:
         return with_stored_secrets(mailport.protocol(str(form["protocol"])), direction, given, stored.flat)
     except ConfigurationError as unbound:
         refuse(_with_others(mailport, direction, given, unbound))
         raise
+
+
+def _without_retired(mailport: Mailport, direction: Direction, form: Mapping[str, Any], stored: Stored) -> Mapping[str, Any]:
+    """Drop what an earlier release of the plugin stored and this one does not know: the form only carries it back."""
+    try:
+        mailport.account(form, direction)
+    except ConfigurationError as error:
+        unknown = {problem.field for problem in error.problems if problem.code == "settings.unknown_field"}
+        carried = {name for name in unknown & set(stored.values) if form[name] == stored.values[name]}
+        return {name: value for name, value in form.items() if name not in carried}
+    return form
 
 
 def _with_others(
