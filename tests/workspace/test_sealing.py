@@ -53,7 +53,10 @@ def test_two_places_never_look_alike():  # SEC-01
         RING.seal("secret", Place("a|b", "c", "d"))
 
 
-@pytest.mark.parametrize("text", ["", "one", "one:AAAA", ":" + new_key().partition(":")[2], f"{new_key('a')},{new_key('a')}"])
+BAD_RINGS = ["", "one", "one:AAAA", ":" + new_key().partition(":")[2], f"{new_key('a')},{new_key('a')}"]
+
+
+@pytest.mark.parametrize("text", BAD_RINGS, ids=["empty", "no key", "short key", "no name", "same name twice"])
 def test_a_bad_key_ring_is_refused(text):
     """The error names the setting and repeats no key."""
     with pytest.raises(ConfigurationError) as caught:

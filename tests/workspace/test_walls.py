@@ -12,7 +12,9 @@ from mailport_workspace.sessions import BoundSession, TenantWall
 from mailport_workspace.tables import Base, Inbox, JournalEntry, MailDirection, TabRow, Tenant, TenantOwned, User, new_id
 from tests.workspace.forms import imap, smtp
 
-OWNED = [mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned)]
+OWNED = sorted(  # mappers have no order, and parallel runs must name the same tests
+    (mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned)), key=lambda kind: kind.__name__
+)
 
 
 @pytest.fixture
