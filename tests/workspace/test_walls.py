@@ -12,9 +12,8 @@ from mailport_workspace.sessions import BoundSession, TenantWall
 from mailport_workspace.tables import Base, Inbox, JournalEntry, MailDirection, TabRow, Tenant, TenantOwned, User, new_id
 from tests.workspace.forms import imap, smtp
 
-OWNED = sorted(  # mappers have no order, and parallel runs must name the same tests
-    (mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned)), key=lambda kind: kind.__name__
-)
+_KINDS = (mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned))
+OWNED = sorted(_KINDS, key=lambda kind: kind.__name__)  # mappers have no order, and parallel runs must name the same tests
 
 
 @pytest.fixture
