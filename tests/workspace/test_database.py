@@ -156,10 +156,11 @@ async def test_a_full_disk_is_told(world, store, database):
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-async def test_a_value_that_the_database_cannot_hold_is_told(world):
-    """A NUL in a custom field is an error of the configuration, and nothing is stored."""
+async def test_a_value_that_the_database_cannot_hold_is_told(world, store):
+    """A text that is too long for its column is an error of the one who sent it."""
     with pytest.raises(ConfigurationError) as caught:
-        await world.configurations.save(world.one, smtp(custom={"note": "a\0b"}))
+        async with store.write(world.one.tenant) as rows:
+            await rows.add(TabRow(tab=Tab.SENDERS, word="x" * 600))
     assert caught.value.code == "store.value"
 
 

@@ -61,7 +61,14 @@ async def test_an_import_is_all_or_nothing(world):  # CFG-08
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"configuration": []}, {"configuration": {}, "format": 2}, {"configuration": {}, "x": 1}]
+    "document",
+    [
+        {},
+        {"configuration": []},
+        {"configuration": {}, "format": 2},
+        {"configuration": {}, "x": 1},
+        {"configuration": {}, "inboxes": [{"name": "\ud800"}]},
+    ],
 )
 async def test_a_document_of_another_kind_is_refused(world, document):  # CFG-08
     """Missing parts, wrong types, a later format and unknown parts are errors of the reader, not crashes."""

@@ -89,7 +89,13 @@ async def test_agents_manage_nobody_but_themselves(world, ann, password):  # CFG
 
 @pytest.mark.parametrize(
     ("wrong", "field"),
-    [({"email": "nobody"}, "email"), ({"password": "short"}, "password"), ({"password": "x" * 2000}, "password")],
+    [
+        ({"email": "nobody"}, "email"),
+        ({"password": "short"}, "password"),
+        ({"name": "a\0"}, "name"),
+        ({"password": "\ud800" * 20}, "password"),
+        ({"password": "x" * 2000}, "password"),
+    ],
 )
 async def test_bad_input_names_its_field(world, password, wrong, field):
     """Nothing is stored."""
@@ -108,3 +114,11 @@ async def test_an_address_is_one_user_of_a_tenant(world, ann, password):
     assert await world.users.create(world.two, email="ann@example.test", name="Ann", role=Role.AGENT, password=password)
     async with world.store.read(world.one.tenant) as rows:
         assert "role" in {entry.field for entry in await rows.audit() if entry.subject == "user ann@example.test"}
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "a\0b", "", "x" * 5000])
+async def test_odd_characters_sign_nobody_in(world, ann, password, odd):
+    """They are one more wrong address or password, on each database."""
+    for email, given in ((odd, password), ("ann@example.test", odd), (odd, odd)):
+        with pytest.raises(AuthenticationFailed):
+            await world.users.sign_in(world.one.tenant, email, given)

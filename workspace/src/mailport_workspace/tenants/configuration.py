@@ -30,6 +30,7 @@ from mailport_workspace.tenants.values import (
     masked_of,
     problems_of,
     refuse,
+    refuse_unstorable,
     split,
     stored_of,
 )
@@ -143,6 +144,7 @@ def incoming_rules(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_rules(form: Mapping[str, Any], old: Stored) -> dict[str, Any]:
+    refuse_unstorable(form)
     if not isinstance(form.get("custom", {}), Mapping):
         refuse([Problem("custom", "settings.invalid", "custom: holds fields by their names.")])
     rules = {name: value for name, value in old.values.items() if name in _RULE_NAMES}

@@ -25,6 +25,7 @@ from mailport_workspace.tenants.values import (
     masked_of,
     problems_of,
     refuse,
+    refuse_unstorable,
     split,
     stored_of,
 )
@@ -162,6 +163,7 @@ class Inboxes:
 
 def _told_apart(form: Mapping[str, Any]) -> _Form:
     own = {name: value for name, value in form.items() if name in Handling.model_fields}
+    refuse_unstorable(form)
     if "custom" in form:
         refuse([Problem("custom", "settings.unknown_field", "Custom fields belong to the configuration, not to an inbox.")])
     return _Form(own, {name: value for name, value in form.items() if name not in own and name != "id"})

@@ -13,7 +13,7 @@ from mailport_workspace.tables import Tab, TabRow
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.configuration import Configurations
 from mailport_workspace.tenants.inboxes import Inboxes
-from mailport_workspace.tenants.values import MASK, problems_of, refuse
+from mailport_workspace.tenants.values import MASK, problems_of, refuse, refuse_unstorable
 
 __all__ = ["Transfer"]
 
@@ -67,6 +67,7 @@ class Transfer:
         accident. Raises ``ConfigurationError`` that names every secret which is missing.
         """
         actor.require_administrator()
+        refuse_unstorable(document)
         refuse(problems_of(_Document, document))
         read = _Document.model_validate(document)
         refuse(_missing(read.secrets_needed, secrets))

@@ -16,6 +16,7 @@ from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import Role, User, new_id
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.audit import changed_fields
+from mailport_workspace.tenants.values import is_storable, refuse_unstorable
 
 __all__ = ["SHORTEST_PASSWORD", "Users"]
 
@@ -35,6 +36,7 @@ class Users:
     async def create(self, actor: Actor, *, email: str, name: str, role: Role, password: str) -> str:
         """Make a user; return the id."""
         actor.require_administrator()
+        refuse_unstorable({"email": email, "name": name, "password": password})
         user = User(id=new_id(), email=_email(email), name=name.strip() or email, role=role, active=True)
         user.password_hash = await _hashed(password)
         async with self._store.write(actor.tenant) as rows:
@@ -64,6 +66,7 @@ class Users:
         """Set a password: one's own, or as an administrator anybody's."""
         if actor.user != user:
             actor.require_administrator()
+        refuse_unstorable({"password": password})
         hashed = await _hashed(password)
         async with self._store.write(actor.tenant) as rows:
             row = await rows.user(user)
@@ -73,7 +76,7 @@ class Users:
     async def sign_in(self, tenant: str, email: str, password: str) -> Actor:
         """Return who signed in. Raises ``AuthenticationFailed``, as late for an unknown user as for a wrong password."""
         async with self._store.read(tenant) as rows:
-            user = await rows.user_by_email(email.strip().lower())
+            user = await rows.user_by_email(email.strip().lower()) if is_storable(email) else None
         known = user.password_hash if user is not None and user.active else await asyncio.to_thread(_nobodys_hash)
         is_right = await asyncio.to_thread(_verify, known, password)
         if user is None or not user.active or not is_right:
@@ -108,7 +111,7 @@ async def _hashed(password: str) -> str:
 
 def _verify(hashed: str, password: str) -> bool:
     try:
-        return len(password) <= LONGEST_PASSWORD and _hasher.verify(hashed, password)
+        return len(password) <= LONGEST_PASSWORD and is_storable(password) and _hasher.verify(hashed, password)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,10 +24,12 @@ __all__ = [
     "complete",
     "custom_of",
     "hidden_changes",
+    "is_storable",
     "keep",
     "masked_of",
     "problems_of",
     "refuse",
+    "refuse_unstorable",
     "split",
     "stored_of",
 ]
@@ -104,6 +107,24 @@ def _secret_names(protocol: ProtocolFields) -> frozenset[str]:
     """Return the names of all secrets of a protocol, whatever option or direction they belong to."""
     models: Iterable[type[Settings]] = (*protocol.outgoing, *protocol.incoming)
     return frozenset(name for model in models for name in model.secret_fields())
+
+
+def refuse_unstorable(form: Mapping[str, Any]) -> None:
+    """Refuse what no database or wire can carry: text with NUL or half a character, and what is no JSON."""
+    refuse(
+        Problem(repr(name)[1:-1], "settings.invalid", "It holds characters or values that cannot be stored.")
+        for name, value in form.items()
+        if not is_storable({name: value})
+    )
+
+
+def is_storable(value: Any) -> bool:
+    """Whether every database can keep the value, and every wire carry it."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError):
+        return False
+    return "\\u0000" not in json.dumps(value).replace("\\\\", "")  # NUL, not the six characters
 
 
 def complete(mailport: Mailport, direction: Direction, form: Mapping[str, Any], stored: Stored) -> dict[str, Any]:
