@@ -3,7 +3,7 @@
 import pytest
 
 from mailport import RecognitionRules
-from mailport.policies.keywords import KeywordRecogniser
+from mailport.policies.keywords import KeywordRecogniser, vote
 
 RULES = RecognitionRules(status_keywords={"accepted": "Accepted", "Erledigt": "Completed"})
 
@@ -44,3 +44,10 @@ def test_html_is_read_as_text(compose):
     """A client that sends no plain text can still decide."""
     found = recognise(compose, "", html="<div>Rejected</div><div><br></div><div>No budget</div>")
     assert (found.approval, found.comment) == ("rejected", "No budget")
+
+
+@pytest.mark.parametrize(("approver", "counts"), [("Ann@Example.org", "rejected"), ("bob@example.org", "")])
+def test_only_the_approvers_own_mail_counts(compose, approver, counts):  # TAB-09
+    """Anybody may write the word; the vote is the approver's."""
+    message = compose(text="rejected")
+    assert vote(KeywordRecogniser().recognise(message, RULES), message, approver) == counts

@@ -16,7 +16,7 @@ from mailport import (
     UnsupportedFeature,
 )
 from mailport.hookspecs import hookimpl
-from mailport.message import Attachment, Message
+from mailport.message import Attachment, AutoSubmitted, Message
 from mailport.policies.override import Override
 from mailport.registry import Registry
 from mailport.session import SessionLimits, SessionPool
@@ -205,3 +205,38 @@ async def test_a_sent_message_can_be_looked_up(mail, outgoing, compose):
     receipt = await mail.submit(compose(), outgoing)
     assert await mail.find(receipt.message_id, outgoing) is True
     assert await mail.find("<other@example.org>", outgoing) is False
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        {"automatic": AutoSubmitted.GENERATED},
+        {"automatic": AutoSubmitted.REPLIED, "envelope_from": ""},
+        {"in_reply_to": "<1@example.org>"},
+        {"envelope_to": ("other@example.org",)},
+    ],
+    ids=["notification", "automatic answer", "answer of a person", "resend"],
+)
+async def test_block_concerns_mail_of_every_origin(mail, memory, values, compose, origin):  # SND-08
+    """Whatever made the message, nothing leaves while Block is on."""
+    receipt = await mail.submit(compose(**origin), mail.account(values | {"block_outgoing_email": True}))
+    assert {result.status for result in receipt.recipients} == {Status.BLOCKED}
+    assert memory.connections == []
+
+
+async def test_a_blocked_account_still_reads_its_inbox(mail, memory, values, compose):  # SND-09
+    """Block is a rule of outgoing mail; the same stored record serves the inbox."""
+    memory.mailboxes[ANN].add(compose().to_bytes())
+    async with mail.poll(mail.account(values | {"block_outgoing_email": True}, "incoming")) as round_:
+        assert [(await delivery.message()).subject async for delivery in round_] == ["Hello"]
+
+
+async def test_what_was_blocked_leaves_only_when_it_is_sent_again(mail, memory, values, compose):  # SND-10
+    """Switching Block off sends nothing by itself; sending the same message again does."""
+    message = compose()
+    await mail.submit(message, mail.account(values | {"block_outgoing_email": True}))
+    unblocked = mail.account(values)
+    await mail.test_connection(unblocked)
+    assert memory.accepted == []
+    assert (await mail.submit(message, unblocked)).accepted
+    assert [stored.message_id for stored in memory.accepted] == [message.message_id]

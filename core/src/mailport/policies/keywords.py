@@ -12,7 +12,7 @@ from mailport.policies.bodytext import body_text
 from mailport.policies.quoting import split_quoted
 from mailport.rules import RecognitionRules
 
-__all__ = ["KeywordRecogniser", "KeywordReply", "first_word", "second_line"]
+__all__ = ["KeywordRecogniser", "KeywordReply", "first_word", "second_line", "vote"]
 
 _INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")  # iOS and Outlook put some of them first
 _WORD = re.compile(r"[^\w>|]{0,10}([^\W_]+(?:[-'\u2019][^\W_]+)*)", re.UNICODE)
@@ -47,6 +47,15 @@ class KeywordRecogniser(Recogniser):
         if not (status or approval):
             return None
         return KeywordReply(word, status, approval, second_line(text), f"the text begins with “{word}”")
+
+
+def vote(reply: KeywordReply, message: Message, approver: str) -> str:
+    """Return the approval that ``reply`` gives, or an empty text: only the approver's own mail counts (TAB-09).
+
+    Whether the From address may be believed is for the host's mail system to say (DMARC).
+    """
+    sender = message.sender.mailbox.casefold() if message.sender else ""
+    return reply.approval if sender == approver.casefold() else ""
 
 
 def first_word(text: str) -> str:
