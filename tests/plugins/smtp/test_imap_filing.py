@@ -216,6 +216,25 @@ async def test_keys_of_another_folder_touch_nothing(key: str) -> None:
         assert uids(server.inbox) == [1]
 
 
+async def test_a_name_that_the_server_never_allows(mailbox: Mailbox) -> None:
+    """Such a name is a setting to mend, and the messages stay."""
+    mailbox.deliver(mail("One"))
+    box = of_dovecot("imap", mailbox.server, mailbox.address, mailbox.password)
+    (answer,) = await acknowledge_all(box, Action.parse("move:bad/../name"))
+    assert isinstance(answer.error, ConfigurationError)
+    assert (answer.done, answer.error.code, answer.error.field) == (False, "folder.name", "folder")
+
+
+async def test_a_folder_that_was_made_is_told(mailbox: Mailbox) -> None:
+    """A misspelt folder is made like any other, so a person is told that it was not there."""
+    box = of_dovecot("imap", mailbox.server, mailbox.address, mailbox.password)
+    notes = []
+    for subject in ("One", "Two"):
+        mailbox.deliver(mail(subject))
+        notes += [answer.note for answer in await acknowledge_all(box, Action.parse("move:Typo"))]
+    assert notes == ["The folder “Typo” was made.", ""]
+
+
 async def test_a_folder_that_cannot_be_made() -> None:
     """Where the folder can neither be found nor made, the messages stay and the cause is told."""
     with ScriptedImap({"CREATE": "{tag} NO [NOPERM] not here"}, messages=[mail("One")]) as server:

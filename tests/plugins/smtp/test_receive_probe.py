@@ -9,12 +9,12 @@ from mailport.diagnosis import Report, State, diagnose
 from mailport.services import Services
 from mailport.transport import Rung
 from mailport_smtp.receive_probe import make_probe
-from tests.peers.faults import DISCONNECT
+from tests.peers.faults import DISCONNECT, SILENCE
 from tests.peers.mailbox import Mailbox
 from tests.peers.pki import Pki
 from tests.peers.scripted_imap import ScriptedImap
 from tests.peers.scripted_pop3 import ScriptedPop3
-from tests.plugins.smtp.receiving import PASSWORD, USER, mail, of_dovecot, scripted
+from tests.plugins.smtp.receiving import PASSWORD, USER, account, mail, of_dovecot, scripted
 
 both = pytest.mark.parametrize("protocol", ["imap", "pop3"])
 each_server = pytest.mark.parametrize("make", [ScriptedImap, ScriptedPop3])
@@ -43,7 +43,7 @@ async def test_a_person_is_told_what_was_found(protocol: str, tls: str, mailbox:
     assert told[Rung.TLS].startswith("TLS 1.3, certificate of ")
     assert told[Rung.GREETING] == "Dovecot (Debian) ready."
     assert told[Rung.AUTHENTICATION].startswith(f"Signed in as {mailbox.address} (")
-    assert "1 messages" in told[Rung.FOLDER]
+    assert "holds 1 message." in told[Rung.FOLDER]
     assert "header" in told[Rung.READ]
 
 
@@ -56,12 +56,12 @@ async def test_the_folders_are_listed(mailbox: Mailbox) -> None:
 
 @each_server
 async def test_an_empty_mailbox_passes(make: Any) -> None:
-    """An inbox without a message is fine, and without TLS the rung is skipped."""
+    """An inbox without a message is fine; that nothing is encrypted is warned about."""
     with make() as server:
         report = await examine(scripted(server))
     assert report.passed
     assert "empty" in said(report)[Rung.READ]
-    assert next(result for result in report.rungs if result.rung is Rung.TLS).state is State.SKIPPED
+    assert said(report)[Rung.TLS].startswith("Warning: nothing is encrypted")
 
 
 async def test_a_server_that_reads_no_headers_passes() -> None:
@@ -97,6 +97,39 @@ async def test_a_failure_stands_at_its_rung(make: Any, script: Any, changes: dic
     assert report.cause.rung is rung
     assert report.cause.code.startswith(f"{rung}.")
     assert report.cause.remedy
+
+
+@both
+async def test_another_protocols_port_is_a_wrong_port(protocol: str, mailbox: Mailbox) -> None:
+    """A server that greets in another protocol is a setting to mend, and nothing of the library's words is told."""
+    server = mailbox.server
+    report = await examine(account(protocol, "localhost", server.pop3 if protocol == "imap" else server.imap))
+    assert report.cause is not None
+    assert (report.cause.code, report.cause.field, report.cause.error) == ("greeting.malformed", "port", "ConfigurationError")
+    assert report.cause.said.startswith(f"localhost does not speak {protocol.upper()} on this port")
+    assert "None" not in report.cause.said
+
+
+@both
+async def test_a_port_that_expects_ssl_is_recognised(protocol: str, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that stays silent and answers a handshake belongs to SSL: it says so long before the test's time is over."""
+    monkeypatch.setattr("mailport_smtp.knock._GREETING", 0.3)
+    secure = {"imap": mailbox.server.imaps, "pop3": mailbox.server.pop3s}[protocol]
+    report = await examine(account(protocol, "localhost", secure, use_ssl_tls="TLS"))
+    assert report.cause is not None
+    assert (report.cause.code, report.cause.field) == ("greeting.ssl_expected", "use_ssl_tls")
+
+
+@each_server
+async def test_a_silent_server_is_not_waited_for(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that neither greets nor answers a handshake is told as a wrong port."""
+    monkeypatch.setattr("mailport_smtp.knock._GREETING", 0.3)
+    monkeypatch.setattr("mailport_smtp.knock._ANSWER", 0.3)
+    with make({"GREETING": SILENCE}) as server:
+        report = await examine(scripted(server, use_ssl_tls="TLS"))
+    assert report.cause is not None
+    assert (report.cause.code, report.cause.field) == ("greeting.timeout", "port")
+    assert "expects SSL" in report.cause.remedy
 
 
 @each_server

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mailport.errors import (
+    ConfigurationError,
     MailportError,
     PermissionDenied,
     Refused,
@@ -94,8 +95,9 @@ async def test_a_slow_server_is_not_a_silent_one() -> None:
     [
         ("GREETING", "554 5.7.1 Your address is not welcome", PermissionDenied, "greeting.refused"),
         ("GREETING", "421 4.3.2 Too busy", Unreachable, "greeting.unavailable"),
-        ("GREETING", "HTTP/1.1 400 Bad Request", TransportError, "greeting.malformed"),
+        ("GREETING", "HTTP/1.1 400 Bad Request", ConfigurationError, "greeting.malformed"),
         ("EHLO", "550 5.7.1 Bad name", PermissionDenied, "capabilities.refused"),
+        ("EHLO", "421 4.7.1 No client certificate presented", ConfigurationError, "capabilities.client_certificate"),
         ("STARTTLS", "454 4.7.0 TLS not available", Unreachable, "tls.unavailable"),
         ("AUTH", "454 4.7.0 Temporary failure", Throttled, "authentication.throttled"),
         ("AUTH", "535 5.7.139 SMTP AUTH is disabled", MailportError, "authentication.smtp_auth_disabled"),

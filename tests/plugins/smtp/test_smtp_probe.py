@@ -53,7 +53,7 @@ async def test_a_good_account_tells_what_was_found(pki: Pki, postfix: Postfix, m
         ("plain", {}, (Rung.TLS, "use_ssl_tls")),
         ("submission", {"use_ssl_tls": "none"}, (Rung.CAPABILITIES, "use_ssl_tls")),
         ("submission", {"password": "wrong"}, (Rung.AUTHENTICATION, "password")),
-        ("smtps", {"use_ssl_tls": "none", "send_mail_timeout": 1}, (Rung.GREETING, "port")),
+        ("smtps", {"use_ssl_tls": "none", "send_mail_timeout": 1}, (Rung.GREETING, "use_ssl_tls")),
     ],
 )
 async def test_the_cause_stands_on_its_rung(
@@ -82,6 +82,30 @@ async def test_the_sender_is_asked_for_and_taken_back() -> None:
     assert (refused.cause.rung, refused.cause.code) == (Rung.PERMISSION, "permission.send_as")
     assert taken.passed
     assert server.received[-3:] == [b"MAIL FROM:<shared@example.test>", b"RSET", b"QUIT"]
+
+
+async def test_what_starttls_found_stands_at_tls(pki: Pki, postfix: Postfix, mailbox: Mailbox) -> None:
+    """Version and certificate stand at their own rung, what is offered after the change at the capabilities."""
+    report = await report_of(login(postfix.ports["submission"], mailbox, pki=pki, host="localhost"))
+    assert said(report, Rung.TLS).startswith("TLS 1.3 with ")
+    assert said(report, Rung.CAPABILITIES).startswith("The server offers ")
+    assert "AUTH" in said(report, Rung.CAPABILITIES)
+
+
+async def test_no_encryption_is_warned_about() -> None:
+    """A test without TLS passes, and says what that means."""
+    with ScriptedSmtp() as server:
+        report = await report_of(account(server.port))
+    assert report.passed
+    assert said(report, Rung.TLS).startswith("Warning: nothing is encrypted")
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+async def test_another_protocols_port_is_a_wrong_port(mailbox: Mailbox, protocol: str) -> None:
+    """A server that greets in another protocol is a setting to mend, not a fault of the server."""
+    report = await report_of(account(getattr(mailbox.server, protocol)))
+    assert report.cause is not None
+    assert (report.cause.rung, report.cause.error, report.cause.field) == (Rung.GREETING, "ConfigurationError", "port")
 
 
 async def test_a_silent_server_ends_the_test_in_time() -> None:

@@ -101,9 +101,16 @@ class Link(ABC):
         """Begin TLS before the server speaks; return what was agreed on."""
         return await self.run(Rung.TLS, self._secure)
 
-    async def greet(self) -> str:
-        """Read the greeting and the capabilities; return the greeting."""
-        return await self.run(Rung.GREETING, self._greet)
+    async def greet(self, patience: float | None = None) -> str:
+        """Read the greeting and the capabilities, within ``patience`` seconds; return the greeting."""
+        return await self.run(Rung.GREETING, self._greet_within, patience or self.account.timeout)
+
+    def _greet_within(self, seconds: float) -> str:
+        assert self.connection is not None  # noqa: S101 - connect came first
+        self.connection.settimeout(seconds)
+        greeting = self._greet()
+        self.connection.settimeout(self.account.timeout)
+        return greeting
 
     async def upgrade(self) -> str:
         """Change to TLS after the greeting, or refuse to go on; return what was agreed on."""

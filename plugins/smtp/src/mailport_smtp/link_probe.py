@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mailport.errors import TimedOut
 from mailport.transport import Endpoint, Probe, Rung, Step
+from mailport_smtp.knock import check_ssl, patience
 from mailport_smtp.link import Link
+from mailport_smtp.told import UNENCRYPTED
 
 __all__ = ["LinkProbe"]
 
@@ -22,7 +25,7 @@ class LinkProbe(Probe):
 
     def steps(self) -> Sequence[Step]:
         """Return the steps from CONNECT to AUTHENTICATION."""
-        greet = Step((Rung.GREETING,), self.link.greet)
+        greet = Step((Rung.GREETING,), self._greet)
         secured = {
             "SSL": [Step((Rung.TLS,), self.link.secure), greet],
             "TLS": [greet, Step((Rung.TLS,), self.link.upgrade)],
@@ -37,5 +40,13 @@ class LinkProbe(Probe):
         """End the session."""
         await self.link.close()
 
+    async def _greet(self) -> str:
+        try:
+            return await self.link.greet(patience(self.link.account))
+        except TimedOut:
+            if self.link.settings.use_ssl_tls != "SSL":
+                await check_ssl(self.endpoint(), self.link.services)
+            raise
+
     async def _no_tls(self) -> str:
-        return ""
+        return UNENCRYPTED

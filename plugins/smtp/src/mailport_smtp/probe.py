@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from mailport.account import Account
+from mailport.errors import TimedOut
 from mailport.services import Services
 from mailport.transport import Endpoint, Probe, Rung, Step
+from mailport_smtp.knock import check_ssl, patience
 from mailport_smtp.said import clean
 from mailport_smtp.smtp.connection import Connection, settings_of
 from mailport_smtp.smtp.envelope import return_path
+from mailport_smtp.told import UNENCRYPTED
 from mailport_smtp.wire import mail_command, path
 
 __all__ = ["SmtpProbe"]
@@ -25,6 +28,7 @@ class SmtpProbe(Probe):
 
     def __init__(self, account: Account, services: Services) -> None:
         self._account = account
+        self._services = services
         self._connection = Connection(account, services, timeout=_PATIENCE * account.timeout)
 
     def endpoint(self) -> Endpoint:
@@ -33,10 +37,11 @@ class SmtpProbe(Probe):
 
     def steps(self) -> Sequence[Step]:
         """Return the steps. With SSL the handshake and the greeting are one call, with TLS it needs a first EHLO."""
+        greet, hello = Step((Rung.GREETING,), self._greet), Step((Rung.CAPABILITIES,), self._hello)
         established = {
-            "SSL": [Step((Rung.TLS, Rung.GREETING), self._greet), Step((Rung.CAPABILITIES,), self._hello)],
-            "TLS": [Step((Rung.GREETING,), self._greet), Step((Rung.TLS, Rung.CAPABILITIES), self._start_tls)],
-            "none": [Step((Rung.GREETING,), self._greet), Step((Rung.CAPABILITIES,), self._hello)],
+            "SSL": [Step((Rung.TLS, Rung.GREETING), self._greet_by_tls), hello],
+            "TLS": [greet, Step((Rung.CAPABILITIES,), self._ask), Step((Rung.TLS,), self._start_tls), hello],
+            "none": [Step((Rung.TLS,), self._no_tls), greet, hello],
         }
         return (
             Step((Rung.CONNECT,), self._connect),
@@ -54,21 +59,36 @@ class SmtpProbe(Probe):
         where = self.endpoint()
         return f"{where.host}:{where.port} answers."
 
+    async def _no_tls(self) -> str:
+        return UNENCRYPTED
+
     async def _greet(self) -> str:
+        try:
+            greeting = await self._connection.greet(patience(self._account))
+        except TimedOut:
+            await check_ssl(self.endpoint(), self._services)
+            raise
+        return f"The server greets: {clean(greeting, self._account)}"
+
+    async def _greet_by_tls(self) -> str:
         greeting = clean(await self._connection.greet(), self._account)
-        return f"{self._described_tls()}The server greets: {greeting}"
+        return f"{self._described_tls()} The server greets: {greeting}"
 
     async def _start_tls(self) -> str:
         await self._connection.start_tls()
-        return self._described_tls() + await self._hello()
+        return self._described_tls()
 
     def _described_tls(self) -> str:
         tls = self._connection.tls_object
-        return "" if tls is None else f"{_described(tls)} "
+        return "" if tls is None else _described(tls)
 
     async def _hello(self) -> str:
-        await self._connection.hello()
+        offered = await self._ask()
         self._connection.mechanism()  # a server without a suitable sign-in lacks a capability
+        return offered
+
+    async def _ask(self) -> str:
+        await self._connection.hello()
         offered = (f"{name} {value}".strip().upper() for name, value in self._connection.offered.items())
         return clean(f"The server offers {', '.join(offered) or 'no extension'}.", self._account)
 

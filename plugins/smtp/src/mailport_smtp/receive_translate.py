@@ -33,6 +33,7 @@ __all__ = ["explain", "explain_refusal", "is_fatal"]
 _WAIT = "Wait; the server asks for fewer connections or commands."
 _CREDENTIALS = "Check user name and password."
 _TOKEN = "Check that the application may read this mailbox (scope, consent, mailbox right) and that the User Name is right."  # noqa: S105 - a text
+_SILENT = "Check Host and Port; a port that expects SSL stays silent until SSL is chosen."
 _ADMIN = "Ask the mail server's administrator."
 
 
@@ -52,6 +53,7 @@ def _answer(pattern: str, kind: type[MailportError], code: str, remedy: str, fie
 
 
 _REFUSED = _answer(r"\[(?:AUTHENTICATIONFAILED|AUTH)\b", AuthenticationFailed, "*.refused", _CREDENTIALS, "password")
+_BAD_NAME = _answer(r"\[CANNOT\b", ConfigurationError, "folder.name", "Choose a name that this server allows.", "folder")
 _ANSWERS = (
     # Exchange: too many or too quick connections, or a mailbox that is not licensed or enabled for the protocol.
     _answer(
@@ -94,11 +96,7 @@ def explain(error: Exception, *, account: Account, rung: Rung) -> MailportError:
     if isinstance(error, ssl.SSLError) and rung is Rung.TLS:
         return tls.explain(error, host=_host(account))
     if isinstance(error, TimeoutError):
-        return TimedOut(
-            f"{_host(account)} stayed silent for {account.timeout:g} seconds.",
-            code=f"{rung}.timeout",
-            remedy="Try again later; check Port and Use SSL/TLS if it never worked.",
-        )
+        return _silent(account, rung)
     if isinstance(error, OSError):
         return _cut(account, rung)
     return _garbled(account, rung)
@@ -125,14 +123,14 @@ def is_fatal(error: Exception) -> bool:
 
 def _words(error: Exception) -> str:
     """Return the server's words in a library error."""
-    first = error.args[0] if error.args else ""
+    first = (error.args[0] if error.args else "") or ""
     return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
 
 
 def _explain_answer(error: Exception, account: Account, rung: Rung) -> MailportError:
     text = clean(_words(error), account)
     if rung is Rung.GREETING and _is_strange(error):
-        return _strange_greeting(text, account)
+        return _strange_greeting(text.rstrip("."), account)
     for answer in _ANSWERS:
         if answer.pattern.search(text):
             return _from_table(answer, text, account, rung)
@@ -161,6 +159,8 @@ def _unknown_answer(text: str, account: Account, rung: Rung) -> MailportError:
         return Unreachable(f"The server said: {text}", code=f"{rung}.unavailable", remedy="Try again later.")
     if rung is Rung.AUTHENTICATION:
         return _from_table(_REFUSED, text, account, rung)
+    if rung is Rung.FOLDER and "[CANNOT]" in text:  # RFC 5530: it never can, whoever asks
+        return _from_table(_BAD_NAME, text, account, rung)
     return TransportError(f"The server said: {text}", code=f"{rung}.refused", remedy=_ADMIN)
 
 
@@ -169,15 +169,25 @@ def _is_strange(error: Exception) -> bool:
     first = error.args[0] if error.args else ""
     if isinstance(first, bytes):
         return not first.startswith((b"-ERR", b"* BYE"))
-    return bool(_GARBLED.search(str(first)))
+    return first is None or bool(_GARBLED.search(str(first)))  # None: imaplib took "+OK" for a question
 
 
 def _strange_greeting(text: str, account: Account) -> MailportError:
     return ConfigurationError(
-        f"{_host(account)} does not greet as an {account.protocol.upper()} server: {text}",
+        f"{_host(account)} does not speak {account.protocol.upper()} on this port{': ' + text if text else ''}.",
         code="greeting.malformed",
         field="port",
         remedy="Check Host and Port.",
+    )
+
+
+def _silent(account: Account, rung: Rung) -> TimedOut:
+    is_greeting = rung is Rung.GREETING
+    return TimedOut(
+        f"{_host(account)} stayed silent.",
+        code=f"{rung}.timeout",
+        field="port" if is_greeting else None,
+        remedy=_SILENT if is_greeting else "Try again later; check Port and Use SSL/TLS if it never worked.",
     )
 
 

@@ -89,6 +89,8 @@ _TABLE = (
     Row(_ANY, "0 1 2 3 4 5 6 7 8 9", "", TransportError, "*.protocol"),
 )
 
+_NO_CERTIFICATE = Row(_ANY, "4 5", "", ConfigurationError, "*.client_certificate")
+
 # Code: the field at fault, if one is, and what to do.
 _ADVICE: dict[str, tuple[str | None, str]] = {
     "authentication.smtp_auth_disabled": (
@@ -119,6 +121,10 @@ _ADVICE: dict[str, tuple[str | None, str]] = {
     "tls.refused": ("use_ssl_tls", "Choose SSL or another port, or have the server's STARTTLS repaired."),
     "capabilities.unavailable": (None, "Try again later."),
     "capabilities.refused": ("host", "Have the server's administrator accept this machine's name and address."),
+    "*.client_certificate": (
+        "client_certificate",
+        "Enter a client certificate with its key that the server's administrator knows.",
+    ),
     "*.too_many_connections": ("max_connections", "Lower Connections: this mailbox has too many open at once."),
     "*.too_many_recipients": (None, "The rest of the recipients is tried again later."),
     "*.deferred": (None, "It is tried again later."),
@@ -148,7 +154,8 @@ _DOING = {
 
 def explain(reply: Reply, rung: Rung, account: Account, secrets: Iterable[str] = ()) -> MailportError:
     """Return a reply that is no success as the error that says what to do."""
-    row = next(row for row in _TABLE if row.fits(reply, rung))
+    wants_certificate = "client certificate" in reply.text.lower()  # no enhanced code says so
+    row = _NO_CERTIFICATE if wants_certificate else next(row for row in _TABLE if row.fits(reply, rung))
     field, remedy = _ADVICE[row.code]
     heard = " ".join(str(part) for part in (reply.code, reply.enhanced) if part)
     return row.kind(
@@ -187,8 +194,9 @@ def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
     return error
 
 
-def _no_smtp(host: str, rung: Rung) -> TransportError:
-    return TransportError(
+def _no_smtp(host: str, rung: Rung) -> MailportError:
+    kind = ConfigurationError if rung is Rung.GREETING else TransportError  # later on it is a server that went astray
+    return kind(
         f"{host} does not speak SMTP on this port.",
         code=f"{rung}.malformed",
         field="port",

@@ -10,6 +10,7 @@ from mailport.transport import Rung, Step
 from mailport_smtp.imap.folders import Status, check_name, resolve, select, selectable
 from mailport_smtp.imap.link import ImapLink
 from mailport_smtp.link_probe import LinkProbe
+from mailport_smtp.told import messages
 
 __all__ = ["ImapProbe"]
 
@@ -40,7 +41,7 @@ class ImapProbe(LinkProbe):
         self._status = select(client, resolve(client, self._folder), read_only=True)
         names = selectable(client)
         shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-        return f"“{self._status.name}” holds {self._status.exists} messages. Folders: {shown}."
+        return f"“{self._status.name}” holds {messages(self._status.exists)}. Folders: {shown}."
 
     async def _read(self) -> str:
         return await self.link.run(Rung.READ, self._read_blocking)

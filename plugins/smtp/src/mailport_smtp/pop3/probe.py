@@ -12,6 +12,7 @@ from mailport_smtp.link_probe import LinkProbe
 from mailport_smtp.pop3.link import Pop3Link
 from mailport_smtp.pop3.maildrop import Entry
 from mailport_smtp.pop3.wire import is_refusal
+from mailport_smtp.told import messages
 
 __all__ = ["Pop3Probe"]
 
@@ -30,7 +31,7 @@ class Pop3Probe(LinkProbe):
 
     async def _count(self) -> str:
         entries = await self.link.run(Rung.FOLDER, self._entries)
-        return f"The mailbox holds {len(entries)} messages."
+        return f"The mailbox holds {messages(len(entries))}."
 
     def _entries(self) -> list[Entry]:
         return list(self.link.maildrop.entries().values())

@@ -106,18 +106,19 @@ class Connection:
         """Be greeted, start TLS where the account wants that after the greeting, and learn what the server offers."""
         await self.greet()
         if self._settings.use_ssl_tls == "TLS":
+            await self.hello()
             await self.start_tls()
         await self.hello()
 
-    async def greet(self) -> str:
-        """Do the TLS handshake where SSL is chosen, and be greeted; return the greeting."""
-        greeting = (await self._greeted()).message
+    async def greet(self, patience: float | None = None) -> str:
+        """Do the TLS handshake where SSL is chosen, and be greeted, within ``patience`` seconds; return the greeting."""
+        greeting = (await self._greeted(patience or self._timeout)).message
         self._keep_transport(Rung.GREETING)
         return greeting
 
-    async def _greeted(self) -> aiosmtplib.SMTPResponse:
+    async def _greeted(self, patience: float) -> aiosmtplib.SMTPResponse:
         try:
-            return await self._smtp.connect()
+            return await self._smtp.connect(timeout=patience)
         except Exception as error:
             cause = error.__cause__
             if isinstance(cause, aiosmtplib.SMTPException) or not isinstance(cause, OSError):
@@ -139,8 +140,7 @@ class Connection:
         self.extensions = Extensions.of(self.offered)
 
     async def start_tls(self) -> None:
-        """Change to TLS, or refuse to go on."""
-        await self.hello()
+        """Change to TLS, or refuse to go on; what was offered before no longer counts."""
         if "starttls" not in self.offered:
             raise ConfigurationError(
                 f"{self._settings.host} does not offer STARTTLS on this port.",
