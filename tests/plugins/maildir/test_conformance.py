@@ -32,6 +32,13 @@ class TestReceiver(OnDisk, ReceiverConformance):  # PLG-02
 class TestProbe(OnDisk, ProbeConformance):  # PLG-02
     """Test Connection."""
 
+    @pytest.fixture
+    def harness(self, tmp_path: Path) -> MaildirHarness:
+        (tmp_path / "team").mkdir()
+        made = MaildirHarness(tmp_path)
+        made.box.close()  # which makes it
+        return made
+
 
 class TestFields(FieldsConformance):  # PLG-01
     """What the plugin declares."""

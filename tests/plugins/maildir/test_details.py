@@ -397,3 +397,20 @@ async def test_an_application_sends_and_receives(tmp_path: Path) -> None:
     assert [message.subject for message in messages] == ["Hello"]
     assert report.passed
     assert Message.read(next((tmp_path / "desk" / ".Archive" / "new").iterdir())).message_id == receipt.message_id
+
+
+@pytest.mark.parametrize("missing", ["directory", "folder"])
+async def test_a_test_makes_nothing(harness: MaildirHarness, missing: str) -> None:
+    """A test leaves no trace: an inbox that is missing is told, and a place to send to is made by the first mail."""  # TST-01
+    if missing == "folder":
+        (harness.root / "team" / "inbox").mkdir(parents=True)
+    before = sorted(harness.root.rglob("*"))
+    host = Mailport(local_root=harness.root)
+    values = {"protocol": "maildir", "user_name": USER, "directory": "team/inbox"}
+    outgoing = await host.test_connection(host.account(values))
+    incoming = await host.test_connection(host.account(values, Direction.INCOMING))
+    assert sorted(harness.root.rglob("*")) == before
+    assert outgoing.passed
+    assert any("the first mail makes it" in result.said for result in outgoing.rungs)
+    assert incoming.cause is not None
+    assert (incoming.cause.code, incoming.cause.field) == ("folder.missing", "directory")

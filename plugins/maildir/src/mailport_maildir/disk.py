@@ -35,9 +35,9 @@ class Disk:
         """Whether work is still taken."""
         return self._is_open
 
-    async def open(self, account: Account, services: Services) -> Folder:
-        """Open the account's folder."""
-        self._folder = await self.run(_open, account, services)
+    async def open(self, account: Account, services: Services, *, create: bool = True) -> Folder:
+        """Open the account's folder; ``create`` makes the Maildir where it is missing."""
+        self._folder = await self.run(_open, account, services, create)
         return self._folder
 
     async def run(self, work: Callable[..., T], *args: object) -> T:
@@ -66,7 +66,7 @@ class Disk:
             self._folder.close()
 
 
-def _open(account: Account, services: Services) -> Folder:
+def _open(account: Account, services: Services, create: bool) -> Folder:
     settings = account.settings
     assert isinstance(settings, MaildirSettings)  # noqa: S101 - core dispatches accounts of this protocol only
     if services.local_root is None or not services.local_root.is_dir():
@@ -77,4 +77,4 @@ def _open(account: Account, services: Services) -> Folder:
             remedy="Have the operator name an existing folder (local_root), or choose another protocol.",
         )
     folder = settings.folder if isinstance(settings, MaildirIncoming) else "INBOX"
-    return Folder.open(services.local_root, settings.directory, folder)
+    return Folder.open(services.local_root, settings.directory, folder, create=create)

@@ -46,14 +46,14 @@ class Folder:
         self._opened = opened
 
     @classmethod
-    def open(cls, root: Path, directory: str, folder: str) -> Folder:
-        """Open a folder of the Maildir ``directory`` below ``root``. The Maildir is created when missing, a subfolder not."""
+    def open(cls, root: Path, directory: str, folder: str, *, create: bool = True) -> Folder:
+        """Open a folder of the Maildir ``directory`` below ``root``. A subfolder is never made, the Maildir by ``create``."""
         with ExitStack() as opened:
             # The root is the operator's word: it may be a link.
             base = _kept(opened, os.open(root, os.O_RDONLY | os.O_DIRECTORY))
             for name in directory.split("/"):
-                base = _kept(opened, _descend(base, name, create=True))
-            return cls._within(base, folder_directory(folder), opened, create=not folder_directory(folder))
+                base = _kept(opened, _descend(base, name, create=create))
+            return cls._within(base, folder_directory(folder), opened, create=create and not folder_directory(folder))
 
     @classmethod
     def _within(cls, mailbox: int, subfolder: str, opened: ExitStack, *, create: bool) -> Folder:
