@@ -28,6 +28,7 @@ _SAID = {
     "int_type": "must be a whole number.",
     "less_than_equal": "must be {le} or less.",
     "literal_error": "must be one of: {expected}.",
+    "string_pattern_mismatch": "has another form than is expected.",
     "string_too_long": "must have at most {max_length} characters.",
     "string_too_short": "must have at least {min_length} characters.",
     "string_type": "must be a text.",
