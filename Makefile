@@ -28,7 +28,7 @@ check: .venv/ready
 	.venv/bin/mypy core/src $(wildcard plugins/*/src) workspace/src tests/typing tests/peers examples
 
 tox: .venv/ready
-	.venv/bin/tox run
+	.venv/bin/tox run --recreate # packages are installed, not linked: an old build would be tested
 
 benchmarks: .venv/ready
 	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; .venv/bin/python $$benchmark || exit 1; done

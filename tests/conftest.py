@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import secrets
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from tests.peers.tokens import TokenIssuer
 
 _users = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C also where whoever started the tests ignores it, as a shell does for work in its background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def peer(name: str) -> Any:

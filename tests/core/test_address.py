@@ -36,7 +36,7 @@ def test_what_is_no_address_is_refused(text):
     assert failure.value.remedy
 
 
-@pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\t", "\x7f", "\u2028"])
+@pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\t", "\x7f", "\u2028", "\ud800"])
 @pytest.mark.parametrize("where", ["ann{}@example.org", "ann@example{}.org", "Ann{} <ann@example.org>"])
 def test_control_characters_are_refused_and_not_echoed(bad, where):  # SEC-05
     """A control character in any part of an address is refused, and the error shows none."""

@@ -53,7 +53,7 @@ def test_a_secret_keeps_its_spaces():
 @pytest.mark.parametrize(
     ("field", "given"),
     [
-        *[(field, f"a{bad}b") for field in ("line", "secret", "address", "url", "proxy_url") for bad in "\r\n\0"],
+        *[(field, f"a{bad}b") for field in ("line", "secret", "address", "url", "proxy_url") for bad in "\r\n\0\ud800"],
         ("client_secret_key", "a\nb"),
         ("url", "http://example.org/"),
         ("url", "https://user@example.org/"),

@@ -12,7 +12,7 @@ from typing import Self
 
 from tests.peers.loop_thread import LoopThread
 from tests.peers.ports import HOST, free_port
-from tests.peers.process import foreground, lack, need, private_folder
+from tests.peers.process import foreground, lack, need, one_at_a_time, private_folder
 
 VERSION = "0.10.0"  # the last one for Node 20
 
@@ -78,11 +78,15 @@ def _installed() -> Path:
     """The program, installed by its name and version where it is not yet."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailport-tests" / f"emulate-{VERSION}"
     program = cache / "node_modules" / ".bin" / "emulate"
-    if not program.exists():
-        npm = need("npm", "npm")
-        cache.mkdir(parents=True, exist_ok=True)
-        install = [npm, "install", "--prefix", str(cache), "--no-audit", "--no-fund", "--ignore-scripts", f"emulate@{VERSION}"]
-        done = subprocess.run(install, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            lack(f"npm could not install emulate@{VERSION}: {done.stderr[-300:]}")
+    with one_at_a_time(cache):
+        if not program.exists():
+            _install(cache)
     return program
+
+
+def _install(cache: Path) -> None:
+    npm = need("npm", "npm")
+    install = [npm, "install", "--prefix", str(cache), "--no-audit", "--no-fund", "--ignore-scripts", f"emulate@{VERSION}"]
+    done = subprocess.run(install, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        lack(f"npm could not install emulate@{VERSION}: {done.stderr[-300:]}")

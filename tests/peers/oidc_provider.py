@@ -16,7 +16,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from tests.peers.pki import Pki
 from tests.peers.ports import HOST, free_port
-from tests.peers.process import foreground, lack, need
+from tests.peers.process import foreground, lack, need, one_at_a_time
 
 _HOME = Path(__file__).with_suffix("")
 _RESOURCE = "https://graph.example.test"
@@ -41,13 +41,14 @@ class OidcProvider:
 def install_oidc_provider(folder: Path) -> Path:
     """Install the packages of the lock file below `folder`, once; return it. Without npm or its registry: skip by name."""
     npm = need("npm", "npm")
-    for name in ("package.json", "package-lock.json", "server.mjs"):
-        shutil.copy(_HOME / name, folder / name)
-    if not (folder / "node_modules" / "oidc-provider").exists():
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            lack(f"npm cannot install oidc-provider: {done.stderr[-500:]}")
+    with one_at_a_time(folder):
+        for name in ("package.json", "package-lock.json", "server.mjs"):
+            shutil.copy(_HOME / name, folder / name)
+        if not (folder / "node_modules" / "oidc-provider").exists():
+            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            if done.returncode:
+                lack(f"npm cannot install oidc-provider: {done.stderr[-500:]}")
     return folder
 
 

@@ -1,6 +1,7 @@
 """Servers that run as foreground processes: what they need, how they start, how they stop."""
 
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -108,3 +109,12 @@ def _wait(process: subprocess.Popen[bytes], ports: Sequence[int], log: Path) -> 
     except (ChildProcessError, TimeoutError) as error:
         error.add_note(f"command: {process.args!r}\nlog:\n{log.read_text(errors='replace')}")
         raise
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one of several test processes at a time install something below `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -10,8 +10,9 @@ from mailport.errors import ConfigurationError, UnsupportedFeature
 
 __all__ = ["Address", "parse_list"]
 
-# CR, LF and NUL would end a command or a header (SEC-05); the rest of C0, C1 and the line separators have no business here.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# CR, LF and NUL would end a command or a header (SEC-05); the rest of C0, C1, the line separators
+# and half a surrogate pair, which JSON can carry and nothing can encode, have no business here.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ADDR_SPEC = re.compile(r'(?:"(?:[^"\\]|\\.)+"|[^\s"<>()\[\]:;@\\,]+)@(?:[^\s"<>()\[\]:;@\\,]+|\[[^\s\[\]]+\])')
 MAX_LENGTH = 320  # 64 octets of local part, "@", 255 octets of domain: RFC 5321 section 4.5.3.1
 

@@ -29,7 +29,7 @@ __all__ = [
     "wrong",
 ]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # JSON can carry half a surrogate pair, nothing can encode it
 _PROXY_SCHEMES = ("socks5", "socks4", "http")
 
 

@@ -14,7 +14,7 @@ from mailport.testing.messages import incoming as raw_mail
 from tests.peers.fake_ews import operations
 from tests.peers.fake_ews.server import FakeEws
 from tests.peers.pki import Pki
-from tests.peers.process import lack, need
+from tests.peers.process import lack, need, one_at_a_time
 from tests.plugins.ews.conftest import USER
 from tests.plugins.ews.sessions import mail
 
@@ -26,13 +26,14 @@ _HOME = Path(operations.__file__).parent / "second_client"
 def client(pytestconfig: pytest.Config) -> Path:
     """The client, installed by npm into pytest's cache."""
     folder: Path = pytestconfig.cache.mkdir("ews-client")
-    for name in ("package.json", "package-lock.json", "client.mjs"):
-        shutil.copy(_HOME / name, folder / name)
-    if not (folder / "node_modules" / "ews-javascript-api").exists():
-        command = [need("npm", "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            lack(f"npm cannot install ews-javascript-api: {done.stderr[-500:]}")
+    with one_at_a_time(folder):
+        for name in ("package.json", "package-lock.json", "client.mjs"):
+            shutil.copy(_HOME / name, folder / name)
+        if not (folder / "node_modules" / "ews-javascript-api").exists():
+            command = [need("npm", "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            if done.returncode:
+                lack(f"npm cannot install ews-javascript-api: {done.stderr[-500:]}")
     return folder / "client.mjs"
 
 
