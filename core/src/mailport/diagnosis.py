@@ -236,7 +236,7 @@ async def _climb_all(ladder: _Ladder, steps: Iterator[Step], on_rung: Callable[[
         except TimeoutError:
             ladder.out_of_time(step, time.monotonic() - started)
         for rung, result in ladder.results.items():
-            if on_rung is not None and before.get(rung) != result:  # a step may come by a rung again
+            if on_rung is not None and rung not in before:
                 on_rung(result)
         if ladder.failed:
             break

@@ -40,7 +40,7 @@ class SmtpProbe(Probe):
         greet, hello = Step((Rung.GREETING,), self._greet), Step((Rung.CAPABILITIES,), self._hello)
         established = {
             "SSL": [Step((Rung.TLS, Rung.GREETING), self._greet_by_tls), hello],
-            "TLS": [greet, Step((Rung.CAPABILITIES,), self._ask), Step((Rung.TLS,), self._start_tls), hello],
+            "TLS": [greet, Step((Rung.TLS,), self._start_tls), hello],
             "none": [Step((Rung.TLS,), self._no_tls), greet, hello],
         }
         return (
@@ -75,6 +75,7 @@ class SmtpProbe(Probe):
         return f"{self._described_tls()} The server greets: {greeting}"
 
     async def _start_tls(self) -> str:
+        await self._connection.hello()
         await self._connection.start_tls()
         return self._described_tls()
 
@@ -83,12 +84,8 @@ class SmtpProbe(Probe):
         return "" if tls is None else _described(tls)
 
     async def _hello(self) -> str:
-        offered = await self._ask()
-        self._connection.mechanism()  # a server without a suitable sign-in lacks a capability
-        return offered
-
-    async def _ask(self) -> str:
         await self._connection.hello()
+        self._connection.mechanism()  # a server without a suitable sign-in lacks a capability
         offered = (f"{name} {value}".strip().upper() for name, value in self._connection.offered.items())
         return clean(f"The server offers {', '.join(offered) or 'no extension'}.", self._account)
 
