@@ -115,9 +115,9 @@ def test_a_reader_that_goes_away_is_no_error():
     assert process.returncode == 141
 
 
-@pytest.mark.parametrize("words", [["protocols"], ["protocols", "--json"], ["fields", "no-such", "--json"]])
+@pytest.mark.parametrize("words", [["--help"], ["protocols", "--json"], ["fields", "no-such", "--json"]])
 def test_a_full_disk_behind_stdout_is_told_once(words):
-    """``mailport protocols >/dev/full`` is no fault of mailport: one message, also where JSON was asked for."""
+    """``mailport --help >/dev/full`` is no fault of mailport: one message, also where JSON was asked for."""
     with open("/dev/full", "w") as full:
         done = subprocess.run([*MAILPORT, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 3
