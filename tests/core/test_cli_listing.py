@@ -115,11 +115,14 @@ def test_a_reader_that_goes_away_is_no_error():
     assert process.returncode == 141
 
 
-@pytest.mark.parametrize("words", [["--help"], ["protocols", "--json"], ["fields", "no-such", "--json"]])
-def test_a_full_disk_behind_stdout_is_told_once(words):
-    """``mailport --help >/dev/full`` is no fault of mailport: one message, also where JSON was asked for."""
+@pytest.mark.parametrize("words", [["plugins"], ["protocols", "--json"], ["fields", "no-such", "--json"]])
+def test_a_full_disk_behind_stdout_is_told_once(site, words):
+    """``mailport plugins >/dev/full`` is no fault of mailport: one message, also where JSON was asked for."""
+    site.install("mailport-quiet", modules={"quiet": ""}, plugins={"quiet": "quiet"})
+    environ = os.environ | {"PYTHONPATH": str(site.path)}
     with open("/dev/full", "w") as full:
-        done = subprocess.run([*MAILPORT, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        command = [*MAILPORT, *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environ, check=False)
     assert done.returncode == 3
     assert done.stderr.startswith("error: The output cannot be written: No space left on device.\n  remedy: ")
     assert done.stderr.count("\n") == 2
