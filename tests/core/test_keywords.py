@@ -2,7 +2,8 @@
 
 import pytest
 
-from mailport import RecognitionRules
+from mailport import Mailport, RecognitionRules
+from mailport.policies.conversation_ids import new_conversation_id
 from mailport.policies.keywords import KeywordRecogniser, vote
 
 RULES = RecognitionRules(status_keywords={"accepted": "Accepted", "Erledigt": "Completed"})
@@ -51,3 +52,14 @@ def test_only_the_approvers_own_mail_counts(compose, approver, counts):  # TAB-0
     """Anybody may write the word; the vote is the approver's."""
     message = compose(text="rejected")
     assert vote(KeywordRecogniser().recognise(message, RULES), message, approver) == counts
+
+
+async def test_a_keyword_reply_names_the_task_whose_history_it_belongs_to(compose):  # TAB-12
+    """The mail itself is found as part of the task's conversation, beside the decision that it gives."""
+    secret = b"a secret of this tenant, 32 bytes"
+    task = new_conversation_id(secret, "task-7")
+    rules = RecognitionRules(status_keywords={"accepted": "Accepted"}, conversation_secrets=(secret,))
+    async with Mailport(discover=False) as mail:
+        findings = mail.recognise(compose(subject=f"RE: Order [Ref:{task}]", text="Accepted\n"), rules)
+    assert findings["keyword"].status == "Accepted"
+    assert task in str(findings["conversation"])
