@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 
-from tests.peers.dialogue import Answer, Dialogue, Fault, HangUp, Step
+from tests.peers.dialogue import Answer, Dialogue, Fault, HangUp, Step, abort
 
 
 async def NORMAL(_: Dialogue, normal: Step) -> None:  # noqa: N802
@@ -21,7 +21,7 @@ async def RESET(dialogue: Dialogue, _: Step) -> None:  # noqa: N802
     """Reset the connection (TCP RST) instead of an answer."""
     connection = dialogue.writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    dialogue.writer.transport.abort()
+    abort(dialogue.writer.transport)
     raise HangUp
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Self
 
-from tests.peers.dialogue import Dialogue, HangUp, Overrides, Plan
+from tests.peers.dialogue import Dialogue, HangUp, Overrides, Plan, abort
 from tests.peers.loop_thread import LoopThread
 from tests.peers.ports import HOST
 
@@ -70,7 +70,7 @@ class ScriptedServer:
     async def _close(self) -> None:
         self._server.close()
         for writer in self._writers:
-            writer.transport.abort()
+            abort(writer.transport)
 
 
 class VerbServer(ScriptedServer, ABC):

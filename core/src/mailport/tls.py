@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import ssl
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
 
 from mailport.errors import ConfigurationError, MailportError, Unreachable
 from mailport.fields import ComponentType
 
-__all__ = ["TlsProfile", "context", "explain"]
+if TYPE_CHECKING:
+    from asyncio import WriteTransport  # only who has a transport has imported asyncio
+
+__all__ = ["TlsProfile", "abort", "context", "explain"]
 
 _VERSIONS = {"1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT exists from Python 3.12 only
@@ -140,3 +145,12 @@ _REMEDIES = {
 
 def _setting(code: str, message: str, field_name: str, remedy: str) -> ConfigurationError:
     return ConfigurationError(message, code=code, field=field_name, remedy=remedy)
+
+
+def abort(transport: WriteTransport) -> None:
+    """Close an asyncio transport at once, also one whose TLS has ended already.
+
+    Python before 3.11.4, which Debian 12 has, raises ``AttributeError`` for that.
+    """
+    with suppress(AttributeError):
+        transport.abort()

@@ -19,7 +19,7 @@ import httpx2
 from mailport import egress
 from mailport.errors import MailportError, TimedOut
 from mailport.services import Services
-from mailport.tls import TlsProfile, context, explain
+from mailport.tls import TlsProfile, abort, context, explain
 from mailport_graph.fields import GraphSettings
 from mailport_graph.translate import at_home
 
@@ -149,7 +149,7 @@ class Stream(httpcore2.AsyncNetworkStream):
 
     async def aclose(self) -> None:
         """Abort: an answered request needs no farewell, and an unanswered one must not be completed."""
-        self._writer.transport.abort()
+        abort(self._writer.transport)
         with suppress(OSError):
             await self._writer.wait_closed()
 

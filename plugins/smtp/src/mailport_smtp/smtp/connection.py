@@ -260,7 +260,7 @@ class Connection:
             if self._transport is None and self._client.sock is not None:
                 self._client.sock.close()
         if self._transport is not None:
-            self._transport.abort()
+            tls.abort(self._transport)
         self._client = self._transport = None
 
     @property

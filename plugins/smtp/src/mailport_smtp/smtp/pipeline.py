@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from mailport import tls
 from mailport.errors import MailportError
 from mailport_smtp.smtp.progress import Watchdog
 from mailport_smtp.smtp.replies import Malformed, Replies, Reply
@@ -143,7 +144,7 @@ class Pipeline(asyncio.Protocol):
             return
         self.ended = why
         self._watchdog.stop()
-        self._transport.abort()
+        tls.abort(self._transport)
         self._queue.clear()
         for transaction in list(self._open):
             transaction.lose(why)
