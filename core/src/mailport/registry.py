@@ -83,8 +83,8 @@ class Registry:
         self._manager = _new_manager()
         self._reports: dict[tuple[str, str], PluginReport] = {}
         self._protocols: dict[str, tuple[ProtocolFields, object, PluginReport]] = {}
-        self._policies: list[Policy] = []
-        self._recognisers: list[Recogniser] = []
+        self._policies: tuple[Policy, ...] = ()
+        self._recognisers: tuple[Recogniser, ...] = ()
         for plugin in plugins:
             name = getattr(plugin, "__name__", type(plugin).__name__)
             self._add(plugin, PluginReport(name=f"{name}#{len(self._reports)}"))
@@ -108,12 +108,12 @@ class Registry:
     @property
     def policies(self) -> tuple[Policy, ...]:
         """The policies for outgoing mail of all loaded plugins, in the order in which they run."""
-        return tuple(sorted(self._policies, key=_stage))
+        return self._policies
 
     @property
     def recognisers(self) -> tuple[Recogniser, ...]:
         """The recognisers for incoming mail of all loaded plugins, in the order in which they look."""
-        return tuple(sorted(self._recognisers, key=_stage))
+        return self._recognisers
 
     def protocol(self, key: str) -> ProtocolFields:
         """Return the protocol ``key``. Raises ``ConfigurationError`` that says what is installed, or why it failed."""
@@ -197,8 +197,11 @@ class Registry:
             protocols=tuple(fields.key for fields in protocols),
         )
         self._protocols |= {fields.key: (fields, plugin, done) for fields in protocols}
-        self._policies += [step for step in steps if hasattr(step, "apply")]
-        self._recognisers += [step for step in steps if hasattr(step, "recognise")]
+        # Sorted here, once: every message asks for them.
+        added = [step for step in steps if hasattr(step, "apply")]
+        self._policies = tuple(sorted((*self._policies, *added), key=_stage))
+        looking = [step for step in steps if hasattr(step, "recognise")]
+        self._recognisers = tuple(sorted((*self._recognisers, *looking), key=_stage))
         return self._report(done)
 
     def _check_keys(self, protocols: Iterable[ProtocolFields], report: PluginReport) -> None:

@@ -1,7 +1,6 @@
 """The conformance cases of a receiver, for IMAP: against Dovecot, and against a scripted server for what Dovecot never does."""
 
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.peers.faults import SILENCE
 from tests.peers.mailbox import Mailbox
 from tests.peers.pki import Pki
 from tests.peers.scripted_imap import ScriptedImap
+from tests.plugins.smtp.counted import Counted
 from tests.plugins.smtp.receiving import ADVANCED, FIELDS, PASSWORD, USER
 
 WRONG = "heron-violet-17"
@@ -68,11 +68,12 @@ class DovecotHarness(ReceiverHarness):
         uids.write_text(re.sub(r"\bV(\d+)", lambda found: f"V{int(found[1]) + 1}", uids.read_text(), count=1))
 
 
-class ScriptedHarness(ReceiverHarness):
+class ScriptedHarness(Counted, ReceiverHarness):
     """A user of a scripted server, which counts and can fall silent."""
 
     protocol = FIELDS["imap"]
     plugin = mailport_smtp.plugin
+    password = PASSWORD
     supports = DovecotHarness.supports | {Feature.CONNECTIONS, Feature.SIGN_INS, Feature.SILENCE}
 
     def __init__(self, server: ScriptedImap) -> None:
@@ -100,21 +101,6 @@ class ScriptedHarness(ReceiverHarness):
 
     def silence(self) -> None:
         self.server.overrides.update(dict.fromkeys(VERBS, SILENCE))
-
-    @property
-    def connections(self) -> int:
-        return self.server.connections
-
-    @property
-    def open_connections(self) -> int:
-        give_up = time.monotonic() + 1
-        while self.server.open_connections and time.monotonic() < give_up:  # it notices a little later
-            time.sleep(0.005)
-        return self.server.open_connections
-
-    @property
-    def failed_sign_ins(self) -> int:
-        return sum(login.secret != PASSWORD for login in self.server.logins)
 
 
 class OnDovecot:

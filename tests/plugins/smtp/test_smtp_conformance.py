@@ -1,7 +1,6 @@
 """The conformance cases of a sender and a probe, for SMTP: against Postfix, and against a scripted server that misbehaves."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +16,7 @@ from tests.peers.mailbox import Mailbox
 from tests.peers.pki import Pki
 from tests.peers.postfix import Postfix
 from tests.peers.scripted_smtp import EXTENSIONS, ScriptedSmtp
+from tests.plugins.smtp.counted import Counted
 from tests.plugins.smtp.outgoing import PASSWORD, SMTP, USER
 
 WRONG = "heron-violet-17"
@@ -58,11 +58,12 @@ class PostfixHarness(SenderHarness):
         return sorted(str(path) for path in self.mailbox.server.mail_root.glob(f"*{self.tag}@*/Maildir/new/*"))
 
 
-class ScriptedHarness(SenderHarness):
+class ScriptedHarness(Counted, SenderHarness):
     """A user of a scripted server, which counts, hesitates and fails."""
 
     protocol = SMTP
     plugin = mailport_smtp.plugin
+    password = PASSWORD
     supports = PostfixHarness.supports | {
         Feature.RECIPIENT_VERDICTS,
         Feature.REFUSED_MESSAGES,
@@ -155,21 +156,6 @@ class ScriptedHarness(SenderHarness):
     def throttle(self) -> float | None:
         self.server.overrides["MAIL"] = "450 4.7.0 Slow down"
         return None
-
-    @property
-    def connections(self) -> int:
-        return self.server.connections
-
-    @property
-    def open_connections(self) -> int:
-        give_up = time.monotonic() + 1
-        while self.server.open_connections and time.monotonic() < give_up:  # it notices a little later
-            time.sleep(0.005)
-        return self.server.open_connections
-
-    @property
-    def failed_sign_ins(self) -> int:
-        return sum(login.secret != PASSWORD for login in self.server.logins)
 
 
 class OnPostfix:
