@@ -74,6 +74,12 @@ def _owner(row: object) -> str | None:
     return row.tenant_id if isinstance(row, TenantOwned) else None
 
 
+@event.listens_for(OperatorSession, "before_flush")
+def _only_look(session: OperatorSession, _context: UOWTransaction, _objects: object) -> None:
+    if session.info.get("read_only") and (session.new or session.dirty or session.deleted):
+        raise TenantWall("this session was opened to read")
+
+
 @event.listens_for(BoundSession, "after_begin")
 @event.listens_for(OperatorSession, "after_begin")
 def _name_the_tenant(session: BoundSession | OperatorSession, _transaction: SessionTransaction, connection: Connection) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mailport_workspace.queries.tenants import Sealed
 from mailport_workspace.sealing import KeyRing, Place
-from mailport_workspace.store import Sealed, Store
+from mailport_workspace.store import Store
 from mailport_workspace.tables import Inbox, MailConfiguration
 
 __all__ = ["rotate_keys"]

@@ -1,0 +1,1 @@
+"""Incoming mail: poll, stage, match, process, finish; and what waits for a person."""

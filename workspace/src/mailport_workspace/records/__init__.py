@@ -1,0 +1,1 @@
+"""Records: what mail becomes. ``interface.py`` is what any ticket system implements."""

@@ -1,0 +1,42 @@
+"""The workspace: everything that works on one deployment, made once per process. Start reading here."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from mailport_workspace.settings import WorkspaceSettings
+from mailport_workspace.store import Store
+from mailport_workspace.tenants.configuration import Configurations
+from mailport_workspace.tenants.inboxes import Inboxes
+from mailport_workspace.tenants.transfer import Transfer
+from mailport_workspace.tenants.users import Users
+
+__all__ = ["Workspace"]
+
+
+class Workspace:
+    """The services of one deployment; use it with ``async with`` in one event loop. Each attribute is one room."""
+
+    def __init__(self, settings: WorkspaceSettings) -> None:
+        self.settings = settings
+        self.store = Store(settings.application_url, settings.operator_url)
+        self.ring = settings.key_ring()
+        self.mailport = settings.mailport()
+        self.configurations = Configurations(self.store, self.mailport, self.ring)
+        self.inboxes = Inboxes(self.store, self.mailport, self.ring)
+        self.users = Users(self.store)
+        self.transfer = Transfer(self.store, self.configurations, self.inboxes)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish what is under way and close every connection."""
+        await self.mailport.close()
+        await self.store.close()
