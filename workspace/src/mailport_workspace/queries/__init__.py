@@ -5,13 +5,14 @@ from __future__ import annotations
 from mailport_workspace.queries.journal import JournalQueries
 from mailport_workspace.queries.outbox import OutboxQueries
 from mailport_workspace.queries.tenants import AcrossTenants, TenantQueries
+from mailport_workspace.queries.webhooks import AcrossWebhooks, WebhookQueries
 
 __all__ = ["OperatorRows", "TenantRows"]
 
 
-class TenantRows(TenantQueries, JournalQueries, OutboxQueries):
+class TenantRows(TenantQueries, JournalQueries, OutboxQueries, WebhookQueries):
     """The rows of one tenant, within one transaction."""
 
 
-class OperatorRows(AcrossTenants):
+class OperatorRows(AcrossTenants, AcrossWebhooks):
     """The rows of all tenants, within one transaction."""

@@ -1,0 +1,1 @@
+"""Telling other systems what happened: who is told, what, and the delivery of it."""
