@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from mailport_workspace.access.sign_ins import SignIns
+from mailport_workspace.access.tokens import Tokens
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.store import Store
 from mailport_workspace.tenants.configuration import Configurations
@@ -26,6 +28,8 @@ class Workspace:
         self.configurations = Configurations(self.store, self.mailport, self.ring)
         self.inboxes = Inboxes(self.store, self.mailport, self.ring)
         self.users = Users(self.store)
+        self.sign_ins = SignIns(self.store)
+        self.tokens = Tokens(self.store)
         self.transfer = Transfer(self.store, self.configurations, self.inboxes)
 
     async def __aenter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailport_workspace.queries.access import AccessQueries, AcrossAccess
 from mailport_workspace.queries.journal import JournalQueries
 from mailport_workspace.queries.outbox import OutboxQueries
 from mailport_workspace.queries.tenants import AcrossTenants, TenantQueries
@@ -10,9 +11,9 @@ from mailport_workspace.queries.webhooks import AcrossWebhooks, WebhookQueries
 __all__ = ["OperatorRows", "TenantRows"]
 
 
-class TenantRows(TenantQueries, JournalQueries, OutboxQueries, WebhookQueries):
+class TenantRows(TenantQueries, AccessQueries, JournalQueries, OutboxQueries, WebhookQueries):
     """The rows of one tenant, within one transaction."""
 
 
-class OperatorRows(AcrossTenants, AcrossWebhooks):
+class OperatorRows(AcrossTenants, AcrossAccess, AcrossWebhooks):
     """The rows of all tenants, within one transaction."""

@@ -1,0 +1,1 @@
+"""Who may call: tokens of programs, signed-in browsers, limits on strangers."""

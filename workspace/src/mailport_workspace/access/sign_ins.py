@@ -1,0 +1,77 @@
+"""Signed-in browsers: a cookie, and a token that a forged request cannot have."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from mailport.errors import PermissionDenied
+from mailport_workspace.access.caller import Caller
+from mailport_workspace.access.credential import Credential, refused
+from mailport_workspace.store import Store
+from mailport_workspace.tables import SignIn, new_id, now
+from mailport_workspace.tenants.actor import Actor
+
+__all__ = ["SignIns"]
+
+LASTS = timedelta(hours=12)
+IDLE = timedelta(hours=2)
+_SEEN_AGAIN = timedelta(minutes=1)  # a write for every call would make readers writers
+
+
+class SignIns:
+    """The signed-in browsers of all tenants."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime] = now) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def begin(self, actor: Actor) -> Credential:
+        """Let a user in; return what the browser keeps as cookie."""
+        credential = Credential.fresh(actor.tenant, new_id())
+        row = SignIn(id=credential.id, user_id=actor.user, digest=credential.digest, created_at=self._clock())
+        row.csrf_digest, row.seen_at, row.expires_at = _digest(credential), row.created_at, row.created_at + LASTS
+        async with self._store.write(actor.tenant) as rows:
+            await rows.forget_sign_ins(self._clock())
+            await rows.add(row)
+        return credential
+
+    async def caller(self, cookie: str) -> Caller:
+        """Return who calls. Raises ``AuthenticationFailed``."""
+        shown = Credential.parse(cookie)
+        async with self._store.read(shown.tenant) as rows:
+            row = await rows.sign_in(shown.id)
+            if row is None or not shown.fits(row.digest) or not self._lasts(row):
+                raise refused()
+            user = await rows.user(row.user_id)
+        if not user.active:
+            raise refused()
+        await self._see(row)
+        return Caller.of(user, sign_in=row.id)
+
+    def check_csrf(self, cookie: str, token: str) -> None:
+        """Refuse a request whose token does not belong to its cookie (SEC-06)."""
+        if not hmac.compare_digest(Credential.parse(cookie).csrf.encode(), token.encode()):
+            raise PermissionDenied(
+                "The token against forged requests is missing or does not belong to the session.",
+                code="permission.csrf",
+                remedy="Send the csrf_token of GET /api/v1/session as X-CSRF-Token.",
+            )
+
+    async def end(self, caller: Caller) -> None:
+        """Let the browser out."""
+        async with self._store.write(caller.actor.tenant) as rows:
+            await rows.remove_sign_in(caller.sign_in)
+
+    def _lasts(self, row: SignIn) -> bool:
+        return self._clock() < min(row.expires_at, row.seen_at + IDLE)
+
+    async def _see(self, row: SignIn) -> None:
+        if self._clock() - row.seen_at >= _SEEN_AGAIN:
+            async with self._store.write(row.tenant_id) as rows:
+                await rows.see_sign_in(row.id, self._clock())
+
+
+def _digest(credential: Credential) -> str:
+    return Credential(credential.tenant, credential.id, credential.csrf).digest

@@ -1,0 +1,1 @@
+"""The REST API: each module is one resource under ``/api/v1``."""

@@ -1,0 +1,88 @@
+"""What every request passes: security headers on each answer, and no answer without one, whatever happens inside."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterable
+
+from fastapi import HTTPException, Request
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+from mailport_workspace.api.errors import problem
+
+__all__ = ["Boundary", "only_json"]
+
+_log = logging.getLogger(__name__)
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_OVER_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
+
+
+class Boundary:
+    """The outermost layer: it answers HEAD as GET without a body, and turns what nobody caught into a bare 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(scope, send)
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        with bound_contextvars(request=answer.id):
+            try:
+                await self._app(inner, receive, answer.send)
+            except Exception:
+                _log.exception("a request failed")
+                if answer.began:
+                    raise
+                await problem(500, "server.failed", request_id=answer.id)(inner, receive, answer.send)
+
+
+class _Answer:
+    """What is sent for one request."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.id = secrets.token_hex(8)
+        self.began = False
+        self._send = send
+        self._is_head = scope["method"] == "HEAD"
+        self._headers = _HEADERS | (_OVER_HTTPS if scope["scheme"] == "https" else {}) | {"X-Request-ID": self.id}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.began = True
+            headers = MutableHeaders(scope=message)
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
+        elif self._is_head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+def only_json(request: Request) -> None:
+    """Refuse a body of another kind than the route reads."""
+    route = request.scope["route"]
+    if not isinstance(route, APIRoute) or route.body_field is None:
+        return
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in _readable(route):
+        raise HTTPException(415, headers={"Accept": ", ".join(_readable(route))})
+
+
+def _readable(route: APIRoute) -> Iterable[str]:
+    declared = (route.openapi_extra or {}).get("requestBody", {}).get("content", {})
+    return tuple(declared) or (getattr(route.body_field.field_info, "media_type", None) or "application/json",)  # type: ignore[union-attr]

@@ -1,0 +1,77 @@
+"""Who may call: API tokens, signed-in browsers, limits on strangers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+
+from mailport_workspace.queries.base import Across, Bound, found
+from mailport_workspace.tables import ApiToken, Gate, SignIn, User
+
+__all__ = ["AccessQueries", "AcrossAccess"]
+
+
+class AccessQueries(Bound):
+    """Of one tenant."""
+
+    async def api_tokens(self) -> Sequence[ApiToken]:
+        """Return the tokens, by name."""
+        return (await self._session.scalars(select(ApiToken).order_by(ApiToken.name))).all()
+
+    async def find_api_token(self, token: str) -> ApiToken | None:
+        """Return one token, if there is one."""
+        return await self._session.scalar(select(ApiToken).where(ApiToken.id == token))
+
+    async def api_token(self, token: str) -> ApiToken:
+        """Return one token. Raises ``NotFound``."""
+        return found(await self.find_api_token(token), "token")
+
+    async def api_token_named(self, name: str) -> ApiToken | None:
+        """Return the token of that name, if there is one."""
+        return await self._session.scalar(select(ApiToken).where(ApiToken.name == name))
+
+    async def use_api_token(self, token: str, at: datetime) -> None:
+        """Note that a token was used."""
+        await self._session.execute(update(ApiToken).where(ApiToken.id == token).values(last_used_at=at))
+
+    async def find_user(self, user: str) -> User | None:
+        """Return one user, if there is one."""
+        return await self._session.scalar(select(User).where(User.id == user))
+
+    async def sign_in(self, sign_in: str) -> SignIn | None:
+        """Return one signed-in browser, if there is one."""
+        return await self._session.scalar(select(SignIn).where(SignIn.id == sign_in))
+
+    async def see_sign_in(self, sign_in: str, at: datetime) -> None:
+        """Note that a browser is still there."""
+        await self._session.execute(update(SignIn).where(SignIn.id == sign_in).values(seen_at=at))
+
+    async def remove_sign_in(self, sign_in: str) -> None:
+        """Let one browser out."""
+        await self._session.execute(delete(SignIn).where(SignIn.id == sign_in))
+
+    async def remove_sign_ins(self, user: str) -> None:
+        """Let a user out, on every browser."""
+        await self._session.execute(delete(SignIn).where(SignIn.user_id == user))
+
+    async def forget_sign_ins(self, before: datetime) -> None:
+        """Delete what has ended."""
+        await self._session.execute(delete(SignIn).where(SignIn.expires_at <= before))
+
+
+class AcrossAccess(Across):
+    """Of all tenants."""
+
+    async def gate(self, key: str) -> Gate | None:
+        """Return one limit, locked until the transaction ends."""
+        return await self._session.scalar(select(Gate).where(Gate.key == key).with_for_update())
+
+    async def open_gate(self, key: str) -> None:
+        """Forget what was tried."""
+        await self._session.execute(delete(Gate).where(Gate.key == key))
+
+    async def forget_gates(self, before: datetime) -> None:
+        """Delete limits that have long been open again."""
+        await self._session.execute(delete(Gate).where(Gate.arrival < before))
