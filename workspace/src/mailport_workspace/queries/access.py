@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mailport_workspace.queries.base import Across, Bound, found
 from mailport_workspace.tables import ApiToken, Gate, SignIn, User
@@ -64,9 +65,11 @@ class AccessQueries(Bound):
 class AcrossAccess(Across):
     """Of all tenants."""
 
-    async def gate(self, key: str) -> Gate | None:
-        """Return one limit, locked until the transaction ends."""
-        return await self._session.scalar(select(Gate).where(Gate.key == key).with_for_update())
+    async def gate(self, key: str, at: datetime) -> Gate:
+        """Return one limit, made ``at`` that moment where there was none; locked until the transaction ends."""
+        insert = postgresql.insert if self._session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        await self._session.execute(insert(Gate).values(key=key, arrival=at).on_conflict_do_nothing())
+        return (await self._session.scalars(select(Gate).where(Gate.key == key).with_for_update())).one()
 
     async def open_gate(self, key: str) -> None:
         """Forget what was tried."""

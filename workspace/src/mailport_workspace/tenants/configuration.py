@@ -30,6 +30,7 @@ from mailport_workspace.tenants.values import (
     masked_of,
     problems_of,
     refuse,
+    refuse_stale,
     refuse_unstorable,
     split,
     stored_of,
@@ -67,25 +68,34 @@ class Configurations:
         async with self._store.read(actor.tenant) as rows:
             return masked_of(await rows.configuration())
 
+    async def read_version(self, actor: Actor) -> tuple[dict[str, Any], int]:
+        """Return what ``read`` returns, and the version that it has."""
+        actor.require_administrator()
+        async with self._store.read(actor.tenant) as rows:
+            row = await rows.configuration()
+            return masked_of(row), row.version
+
     async def account(self, tenant: str) -> Account:
         """Return the account by which a tenant sends. Raises ``ConfigurationError`` where it is not filled in."""
         async with self._store.read(tenant) as rows:
             stored = stored_of(await rows.configuration(), self._ring)
         return account_of(self._mailport, Direction.OUTGOING, stored)
 
-    async def save(self, actor: Actor, form: Mapping[str, Any]) -> None:
+    async def save(self, actor: Actor, form: Mapping[str, Any], *, expected: int | None = None) -> None:
         """Store a form. Secrets that it leaves empty or masked stay, as long as no field that binds them changes.
 
         Rules that the form does not name keep their values; without a protocol it changes the rules only. Another component
-        type disables the tenant's inboxes (CMP-02).
+        type disables the tenant's inboxes (CMP-02). Raises ``ConfigurationError`` (``store.stale``) where the stored version
+        is not ``expected``.
         """
         async with self._store.write(actor.tenant) as rows:
-            await self.save_in(rows, actor, form)
+            await self.save_in(rows, actor, form, expected=expected)
 
-    async def save_in(self, rows: TenantRows, actor: Actor, form: Mapping[str, Any]) -> None:
+    async def save_in(self, rows: TenantRows, actor: Actor, form: Mapping[str, Any], *, expected: int | None = None) -> None:
         """Do what ``save`` does, within the caller's transaction."""
         actor.require_administrator()
         row = await rows.configuration(for_update=True)
+        refuse_stale(row, expected)
         old = stored_of(row, self._ring, skip_broken=True)
         new = self._validated(actor, form, old)
         if component_of(new.values) is not component_of(old.values):
@@ -168,4 +178,5 @@ def _refuse_settings(form: Mapping[str, Any]) -> None:
 async def _disable_inboxes(actor: Actor, rows: TenantRows) -> None:
     for inbox in await rows.readable_inboxes():
         inbox.enabled = False
+        inbox.version += 1
         await rows.add(*changed_fields(actor, f"inbox {inbox.name}", {"enabled": True}, {"enabled": False}))

@@ -25,6 +25,7 @@ from mailport_workspace.tenants.values import (
     masked_of,
     problems_of,
     refuse,
+    refuse_stale,
     refuse_unstorable,
     split,
     stored_of,
@@ -64,6 +65,13 @@ class Inboxes:
         async with self._store.read(actor.tenant) as rows:
             return _shown(await rows.inbox(inbox))
 
+    async def read_version(self, actor: Actor, inbox: str) -> tuple[dict[str, Any], int]:
+        """Return what ``read`` returns, and the version that it has."""
+        actor.require_administrator()
+        async with self._store.read(actor.tenant) as rows:
+            row = await rows.inbox(inbox)
+            return _shown(row), row.version
+
     async def account(self, tenant: str, inbox: str) -> Account:
         """Return the account by which an inbox is read, with the rules that all inboxes of the tenant share."""
         async with self._store.read(tenant) as rows:
@@ -84,15 +92,22 @@ class Inboxes:
         await rows.add(inbox)
         return inbox.id
 
-    async def save(self, actor: Actor, inbox: str, form: Mapping[str, Any]) -> None:
-        """Store a form; fields of ours that it does not name keep their values, and so does the account without a protocol."""
-        async with self._store.write(actor.tenant) as rows:
-            await self.save_in(rows, actor, inbox, form)
+    async def save(self, actor: Actor, inbox: str, form: Mapping[str, Any], *, expected: int | None = None) -> None:
+        """Store a form; fields of ours that it does not name keep their values, and so does the account without a protocol.
 
-    async def save_in(self, rows: TenantRows, actor: Actor, inbox: str, form: Mapping[str, Any]) -> None:
+        Raises ``ConfigurationError`` (``store.stale``) where the stored version is not ``expected``.
+        """
+        async with self._store.write(actor.tenant) as rows:
+            await self.save_in(rows, actor, inbox, form, expected=expected)
+
+    async def save_in(
+        self, rows: TenantRows, actor: Actor, inbox: str, form: Mapping[str, Any], *, expected: int | None = None
+    ) -> None:
         """Do what ``save`` does, within the caller's transaction."""
         actor.require_administrator()
-        await self._save(actor, rows, await rows.inbox(inbox, for_update=True), form)
+        row = await rows.inbox(inbox, for_update=True)
+        refuse_stale(row, expected)
+        await self._save(actor, rows, row, form)
 
     async def remove(self, actor: Actor, inbox: str) -> None:
         """Delete an inbox. The history of its mail stays (INB-24)."""

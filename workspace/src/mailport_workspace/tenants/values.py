@@ -29,6 +29,7 @@ __all__ = [
     "masked_of",
     "problems_of",
     "refuse",
+    "refuse_stale",
     "refuse_unstorable",
     "split",
     "stored_of",
@@ -81,6 +82,14 @@ def keep(row: MailConfiguration | Inbox, stored: Stored, ring: KeyRing) -> None:
     row.version = (row.version or 0) + 1
     if isinstance(row, MailConfiguration):
         row.custom = dict(stored.custom)
+
+
+def refuse_stale(row: MailConfiguration | Inbox, expected: int | None) -> None:
+    """Refuse to change a row that is not in the version that the caller saw; None changes whatever is there."""
+    if expected is not None and expected != row.version:
+        raise ConfigurationError(
+            "Somebody else changed this meanwhile.", code="store.stale", remedy="Load it again, and repeat your change."
+        )
 
 
 def custom_of(row: MailConfiguration | Inbox) -> dict[str, Any]:
