@@ -7,6 +7,9 @@ from typing import Self
 
 from mailport_workspace.access.sign_ins import SignIns
 from mailport_workspace.access.tokens import Tokens
+from mailport_workspace.engines.choosing import engine_of
+from mailport_workspace.records.embedded import EmbeddedRecords
+from mailport_workspace.records.interface import RecordStore
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.store import Store
 from mailport_workspace.tenants.configuration import Configurations
@@ -25,11 +28,13 @@ class Workspace:
         self.store = Store(settings.application_url, settings.operator_url)
         self.ring = settings.key_ring()
         self.mailport = settings.mailport()
+        self.engine = engine_of(settings)
         self.configurations = Configurations(self.store, self.mailport, self.ring)
         self.inboxes = Inboxes(self.store, self.mailport, self.ring)
         self.users = Users(self.store)
-        self.sign_ins = SignIns(self.store)
+        self.sign_ins = SignIns(self.store, self.users)
         self.tokens = Tokens(self.store)
+        self.records: RecordStore = EmbeddedRecords(self.store)
         self.transfer = Transfer(self.store, self.configurations, self.inboxes)
 
     async def __aenter__(self) -> Self:
@@ -42,5 +47,6 @@ class Workspace:
 
     async def close(self) -> None:
         """Finish what is under way and close every connection."""
+        await self.engine.close()
         await self.mailport.close()
         await self.store.close()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from mailport_workspace.queries.access import AccessQueries, AcrossAccess
+from mailport_workspace.queries.deployment import AcrossDeployment
 from mailport_workspace.queries.journal import JournalQueries
 from mailport_workspace.queries.outbox import OutboxQueries
+from mailport_workspace.queries.records import RecordQueries
 from mailport_workspace.queries.tenants import AcrossTenants, TenantQueries
 from mailport_workspace.queries.webhooks import AcrossWebhooks, WebhookQueries
 
 __all__ = ["OperatorRows", "TenantRows"]
 
 
-class TenantRows(TenantQueries, AccessQueries, JournalQueries, OutboxQueries, WebhookQueries):
+class TenantRows(TenantQueries, AccessQueries, JournalQueries, OutboxQueries, RecordQueries, WebhookQueries):
     """The rows of one tenant, within one transaction."""
 
 
-class OperatorRows(AcrossTenants, AcrossAccess, AcrossWebhooks):
+class OperatorRows(AcrossTenants, AcrossAccess, AcrossWebhooks, AcrossDeployment):
     """The rows of all tenants, within one transaction."""

@@ -57,7 +57,8 @@ class PersonView:
 class RecordKind:
     """A type of record: its fields in order, those that must have a value, and the states that are an end.
 
-    ``creatable`` says whether mail may create one; ``state_field`` and the rest are named as in ``fields``.
+    ``labels`` are those of the fields, by name; ``creatable`` says whether mail may create one; ``title_field``,
+    ``assignee_field`` and ``approver_field`` name the fields that title it and hold whom it waits for, or are empty.
     """
 
     name: str
@@ -67,6 +68,10 @@ class RecordKind:
     states: tuple[str, ...] = ()
     final_states: tuple[str, ...] = ()
     creatable: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
+    title_field: str = ""
+    assignee_field: str = ""
+    approver_field: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

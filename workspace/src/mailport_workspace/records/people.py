@@ -1,0 +1,39 @@
+"""The people who write to a tenant, as the embedded store knows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailport_workspace.records.interface import PersonView
+from mailport_workspace.tables import Person
+
+if TYPE_CHECKING:
+    from mailport_workspace.store import TenantRows
+
+__all__ = ["DEFAULT_UNIT", "known_person", "make_person", "person_view"]
+
+DEFAULT_UNIT = "Default"
+"""The organisational unit of people whom mail made (INB-11)."""
+
+_LONGEST_NAME = 300
+
+
+async def known_person(rows: TenantRows, email: str) -> PersonView | None:
+    """Return who writes under that address, in whatever case."""
+    row = await rows.person_with(_folded(email))
+    return person_view(row) if row is not None else None
+
+
+async def make_person(rows: TenantRows, email: str, name: str) -> PersonView:
+    """Make an inactive person in the default unit, or return the one that is there."""
+    row = await rows.ensure_person(Person(email=_folded(email), name=name[:_LONGEST_NAME], unit=DEFAULT_UNIT, active=False))
+    return person_view(row)
+
+
+def person_view(row: Person) -> PersonView:
+    """Return a person as everybody sees it."""
+    return PersonView(id=row.id, email=row.email, name=row.name, active=row.active)
+
+
+def _folded(email: str) -> str:
+    return email.strip().lower()
