@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from mailport_workspace.engines.schema import prepare_engine
 from mailport_workspace.walls import lower_walls, raise_walls
 
 __all__ = ["WRITING", "make_engine", "migrate"]
@@ -47,6 +48,7 @@ async def migrate(
             if engine.dialect.name == "postgresql":
                 roles = [make_url(url or owner).username or "" for url in (application, operator)]
                 await connection.run_sync(raise_walls, *roles)
+                await connection.run_sync(prepare_engine, roles)
     finally:
         await engine.dispose()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -26,6 +26,10 @@ class WorkspaceSettings(BaseSettings):
     tenants, and ``owner_database_url`` as the one that owns the tables and migrates them; each defaults to the one before.
     ``keys`` is the key ring (``id:base64``, separated by commas or lines, the first one seals), or else ``key_file`` holds it.
     ``egress_allowed`` names hosts, addresses and networks that accounts may reach although they are not public.
+
+    ``engine`` runs the jobs; empty, the database decides. A worker runs ``worker_concurrency`` jobs at a time, is taken for
+    dead after ``worker_timeout`` seconds without a sign of life, and has ``drain_limit`` seconds to finish when it is stopped.
+    ``retention_*`` is how many days the history of mails, their bytes, and finished tasks are kept.
     """
 
     model_config = SettingsConfigDict(env_prefix="MAILPORT_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
@@ -40,6 +44,13 @@ class WorkspaceSettings(BaseSettings):
     allow_legacy_tls: bool = False
     egress_public_only: bool = True
     egress_allowed: Annotated[tuple[str, ...], NoDecode] = ()
+    engine: str = ""
+    worker_concurrency: int = Field(32, ge=1)
+    worker_timeout: float = Field(60.0, gt=0)
+    drain_limit: float = Field(20.0, ge=0)
+    retention_journal: int = Field(365, ge=1)
+    retention_raw: int = Field(90, ge=1)
+    retention_finished: int = Field(30, ge=1)
 
     @field_validator("egress_allowed", mode="before")
     @classmethod

@@ -1,0 +1,31 @@
+"""The jobs of all rooms: of which kind, what they do, and for which keys they are due."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from mailport_workspace.engines import Job
+from mailport_workspace.store import OperatorRows
+from mailport_workspace.workspace import Workspace
+
+__all__ = ["Chore", "chores_of"]
+
+Due: TypeAlias = Callable[[OperatorRows, datetime], Awaitable[Iterable[str]]]
+"""Say for which keys a job is due at a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """One kind of job. Every worker asks once a second for which keys it is ``due``."""
+
+    kind: str
+    run: Job
+    due: Due
+
+
+def chores_of(workspace: Workspace) -> tuple[Chore, ...]:
+    """Return the jobs of a workspace."""
+    return ()

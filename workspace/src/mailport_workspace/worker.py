@@ -1,0 +1,159 @@
+"""A worker: runs the jobs of all rooms, and looks once a second for what is due.
+
+A nudge after a commit makes it fast, the look makes it certain: no mail depends on what an engine remembers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any
+
+from mailport.errors import MailportError
+from mailport_workspace.chores import Chore, chores_of
+from mailport_workspace.engines import Engine
+from mailport_workspace.tables import new_id, now
+from mailport_workspace.workspace import Workspace
+
+__all__ = ["PLUGINS", "Worker"]
+
+PLUGINS = "plugins"
+"""The fact that changes when plugins are to be looked for again."""
+
+_TICK = 1.0
+"""Seconds between two looks for what is due."""
+_BEAT = 10.0
+"""Seconds between two signs of life."""
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs the jobs of a workspace until ``close``; ``chores`` are all there are by default.
+
+    What fails (a database that is away, a broken plugin) is logged, and tried again at the next look.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        engine: Engine | None = None,
+        *,
+        chores: Iterable[Chore] | None = None,
+        clock: Callable[[], datetime] = now,
+        tick: float = _TICK,
+    ) -> None:
+        self.id = new_id()
+        self.lag = 0.0
+        self._workspace = workspace
+        self._store = workspace.store
+        self._engine = engine or workspace.engine
+        self._chores = tuple(chores_of(workspace) if chores is None else chores)
+        self._clock = clock
+        self._tick = tick
+        self._beat_at = 0.0
+        self._plugins: dict[str, Any] | None = None
+        self._failing = False
+        for chore in self._chores:
+            self._engine.job(chore.kind, chore.run)
+
+    async def run(self) -> None:
+        """Work until ``close``. Raises ``ConfigurationError`` where this process may not work."""
+        looking = asyncio.create_task(self._look_for_ever(), name="look for what is due")
+        try:
+            await self._engine.run()
+        finally:
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
+            await self._say_farewell()
+
+    async def run_until_stopped(self) -> None:
+        """Work until the process is asked to end (SIGTERM, SIGINT); then finish or give back what runs (REL-08)."""
+        asked = asyncio.Event()
+        with _on_signal(asked.set):
+            working, waiting = asyncio.ensure_future(self.run()), asyncio.ensure_future(asked.wait())
+            await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if asked.is_set():
+                await self.close()
+            await working
+
+    async def close(self) -> None:
+        """Finish or give back what runs, and end ``run``."""
+        await self._engine.close()
+
+    async def look(self) -> None:
+        """Give a sign of life, and ask for the jobs that are due."""
+        await self._beat()
+        async with self._store.survey() as rows:
+            plugins = await rows.fact(PLUGINS)
+            due = [(chore.kind, key) for chore in self._chores for key in await chore.due(rows, self._clock())]
+        self._follow_plugins(plugins)
+        for kind, key in due:
+            await self._engine.enqueue(kind, key)
+
+    async def _look_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._look_safely()
+            asleep = loop.time()
+            await asyncio.sleep(self._tick)
+            self.lag = max(self.lag, loop.time() - asleep - self._tick)
+
+    async def _look_safely(self) -> None:
+        """Log the first failure of several, and when they are over."""
+        try:
+            await self.look()
+        except Exception as error:
+            if not self._failing:
+                _log.warning("Nothing new is begun: %s", _said(error), exc_info=not isinstance(error, MailportError))
+            self._failing = True
+        else:
+            if self._failing:
+                _log.warning("The work goes on.")
+            self._failing = False
+
+    async def _beat(self) -> None:
+        time = asyncio.get_running_loop().time()
+        if time < self._beat_at:
+            return
+        async with self._store.operate() as rows:
+            await rows.beat(self.id, platform.node(), self.lag)
+        self._beat_at, self.lag = time + _BEAT, 0.0
+
+    def _follow_plugins(self, fact: dict[str, Any]) -> None:
+        """Look for plugins again when somebody, in whatever process, asked for it since the last look."""
+        if self._plugins is not None and fact != self._plugins:
+            self._workspace.mailport.rediscover()
+        self._plugins = fact
+
+    async def _say_farewell(self) -> None:
+        try:
+            async with self._store.operate() as rows:
+                await rows.remove_worker(self.id)
+        except MailportError as error:  # its row is cleared away when it has been silent for long
+            _log.warning("This worker stays in the list of workers: %s", error.message)
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, MailportError) else type(error).__name__
+
+
+@contextmanager
+def _on_signal(act: Callable[[], object]) -> Iterator[None]:
+    """Call ``act`` once in this loop when the process is asked to end; what was set before is set again afterwards."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
