@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mailport_workspace.queries.access import AccessQueries, AcrossAccess
 from mailport_workspace.queries.deployment import AcrossDeployment
+from mailport_workspace.queries.intake import AcrossIntake, IntakeQueries
 from mailport_workspace.queries.journal import JournalQueries
+from mailport_workspace.queries.observing import AcrossObserving
 from mailport_workspace.queries.outbox import OutboxQueries
 from mailport_workspace.queries.records import RecordQueries
 from mailport_workspace.queries.tenants import AcrossTenants, TenantQueries
@@ -13,9 +15,9 @@ from mailport_workspace.queries.webhooks import AcrossWebhooks, WebhookQueries
 __all__ = ["OperatorRows", "TenantRows"]
 
 
-class TenantRows(TenantQueries, AccessQueries, JournalQueries, OutboxQueries, RecordQueries, WebhookQueries):
+class TenantRows(TenantQueries, AccessQueries, JournalQueries, OutboxQueries, RecordQueries, WebhookQueries, IntakeQueries):
     """The rows of one tenant, within one transaction."""
 
 
-class OperatorRows(AcrossTenants, AcrossAccess, AcrossWebhooks, AcrossDeployment):
+class OperatorRows(AcrossTenants, AcrossAccess, AcrossWebhooks, AcrossDeployment, AcrossObserving, AcrossIntake):
     """The rows of all tenants, within one transaction."""

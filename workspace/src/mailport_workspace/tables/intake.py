@@ -16,6 +16,8 @@ __all__ = ["FinishState", "IntakeEntry", "IntakeState", "Quarantined", "QueueHan
 class IntakeState(StrEnum):
     """How far the processing of a received mail is."""
 
+    UNREAD = "unread"
+    """It is listed, and its bytes are still in the mailbox only."""
     QUEUED = "queued"
     CLAIMED = "claimed"
     DONE = "done"
