@@ -1,4 +1,4 @@
-"""Signed-in browsers: a cookie, and a token that a forged request cannot have."""
+"""Sign-in: passwords behind limits, then a cookie, and a token that a forged request cannot have (SEC-06)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import hmac
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from mailport.errors import PermissionDenied
+from mailport.errors import AuthenticationFailed, PermissionDenied, Problem
 from mailport_workspace.access.caller import Caller
 from mailport_workspace.access.credential import Credential, refused
+from mailport_workspace.access.gates import Gates, Limit, network_of
 from mailport_workspace.store import Store
 from mailport_workspace.tables import SignIn, new_id, now
 from mailport_workspace.tenants.actor import Actor
+from mailport_workspace.tenants.users import Users
+from mailport_workspace.tenants.values import is_storable, refuse
 
 __all__ = ["SignIns"]
 
+BY_ACCOUNT = Limit(name="account", burst=5, period=timedelta(seconds=30))
+BY_ADDRESS = Limit(name="address", burst=30, period=timedelta(seconds=2))
 LASTS = timedelta(hours=12)
 IDLE = timedelta(hours=2)
 _SEEN_AGAIN = timedelta(minutes=1)  # a write for every call would make readers writers
@@ -23,9 +28,38 @@ _SEEN_AGAIN = timedelta(minutes=1)  # a write for every call would make readers 
 class SignIns:
     """The signed-in browsers of all tenants."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, store: Store, users: Users, clock: Callable[[], datetime] = now) -> None:
         self._store = store
+        self._users = users
+        self._gates = Gates(store, clock)
         self._clock = clock
+
+    async def sign_in(self, tenant: str, email: str, password: str, *, address: str) -> Credential:
+        """Let a user of the tenant with that name in, who calls from ``address``.
+
+        Raises ``AuthenticationFailed``, which does not say whether the tenant, the user or the password is wrong, and
+        ``Throttled``.
+        """
+        async with self._store.survey() as rows:
+            named = await rows.tenant_named(tenant) if is_storable(tenant) else None
+        return await self.begin(await self._checked(named.id if named else "unknown", email, password, address))
+
+    async def change_password(self, actor: Actor, current: str, new: str, *, address: str) -> Credential:
+        """Set one's own password, and let nobody stay in but who did so."""
+        email = str((await self._users.read(actor, actor.user))["email"])
+        try:
+            await self._checked(actor.tenant, email, current, address)
+        except AuthenticationFailed:
+            refuse([Problem("current", "authentication.refused", "This is not the present password.")])
+        await self._users.set_password(actor, actor.user, new)
+        return await self.begin(actor)
+
+    async def _checked(self, tenant: str, email: str, password: str, address: str) -> Actor:
+        account = f"{tenant}|{email.strip().lower()}"
+        await self._gates.enter((BY_ADDRESS, network_of(address)), (BY_ACCOUNT, account))
+        actor = await self._users.sign_in(tenant, email, password)
+        await self._gates.leave(BY_ACCOUNT, account)
+        return actor
 
     async def begin(self, actor: Actor) -> Credential:
         """Let a user in; return what the browser keeps as cookie."""

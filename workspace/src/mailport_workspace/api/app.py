@@ -8,8 +8,9 @@ from importlib.metadata import version
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
-from mailport_workspace.api import errors, session
+from mailport_workspace.api import errors, session, tokens, users
 from mailport_workspace.api.boundary import Boundary, only_json
+from mailport_workspace.api.document import Application
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["PREFIX", "create_app"]
@@ -18,12 +19,13 @@ PREFIX = "/api/v1"
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request, unless its route says otherwise (``max_body_size``)."""
 
-ROUTERS: Sequence[APIRouter] = (session.router,)
+ROUTERS: Sequence[APIRouter] = (session.router, users.router, tokens.router)
+_ALWAYS = errors.can_fail_with(400, 413, 415, 422, 503)
 
 
 def create_app(workspace: Workspace) -> FastAPI:
     """Return the application that serves ``workspace``; who made the workspace also closes it, after the application."""
-    app = FastAPI(
+    app = Application(
         title="mailport workspace",
         version=version("mailport-workspace"),
         openapi_url=f"{PREFIX}/openapi.json",
@@ -34,7 +36,7 @@ def create_app(workspace: Workspace) -> FastAPI:
     )
     app.state.workspace = workspace
     for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(only_json)], responses=errors.can_fail_with(422, 503))
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(only_json)], responses=_ALWAYS)
     errors.install(app)
     app.add_exception_handler(405, _of_method)
     app.add_middleware(Boundary)

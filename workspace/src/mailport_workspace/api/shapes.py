@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from mailport_workspace.tenants.values import is_storable
 
-__all__ = ["Form", "Id", "Input", "Text"]
+__all__ = ["Form", "Id", "Input", "Secret", "Text"]
 
 
 def _storable(text: str) -> str:
@@ -20,6 +20,9 @@ def _storable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_storable)]
 """Text that every database can keep."""
+
+Secret = Annotated[SecretStr, Field(max_length=1024)]
+"""A password."""
 
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["0190f3c2a1b4d0c4e5f60718293a4b5c"])]
 """The id of a thing, in a path."""

@@ -51,19 +51,31 @@ class Users:
         async with self._store.read(actor.tenant) as rows:
             return [{"id": user.id, **_shown(user)} for user in await rows.users()]
 
-    async def change(self, actor: Actor, user: str, *, role: Role | None = None, active: bool | None = None) -> None:
-        """Give another role, or let in or out. The last active administrator stays one."""
+    async def read(self, actor: Actor, user: str) -> dict[str, object]:
+        """Return one user; everybody may read oneself."""
+        if actor.user != user:
+            actor.require_administrator()
+        async with self._store.read(actor.tenant) as rows:
+            row = await rows.user(user)
+        return {"id": row.id, **_shown(row)}
+
+    async def change(
+        self, actor: Actor, user: str, *, name: str | None = None, role: Role | None = None, active: bool | None = None
+    ) -> None:
+        """Give another name or role, or let in or out. The last active administrator stays one."""
         actor.require_administrator()
+        refuse_unstorable({"name": name})
         async with self._store.write(actor.tenant) as rows:
             row = await rows.user(user)
             before = _shown(row)
+            row.name = row.name if name is None else name
             row.role = row.role if role is None else role
             row.active = row.active if active is None else active
             await _refuse_without_administrator(rows)
             await rows.add(*changed_fields(actor, f"user {row.email}", before, _shown(row)))
 
     async def set_password(self, actor: Actor, user: str, password: str) -> None:
-        """Set a password: one's own, or as an administrator anybody's."""
+        """Set a password: one's own, or as an administrator anybody's. The user is signed out everywhere."""
         if actor.user != user:
             actor.require_administrator()
         refuse_unstorable({"password": password})
@@ -71,6 +83,7 @@ class Users:
         async with self._store.write(actor.tenant) as rows:
             row = await rows.user(user)
             row.password_hash = hashed
+            await rows.remove_sign_ins(user)
             await rows.add(*changed_fields(actor, f"user {row.email}", {}, {"password": "changed"}))
 
     async def sign_in(self, tenant: str, email: str, password: str) -> Actor:
