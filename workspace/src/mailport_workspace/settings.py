@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +14,7 @@ from mailport import Mailport
 from mailport.egress import EgressPolicy
 from mailport.errors import ConfigurationError
 from mailport.fields import ComponentType
+from mailport_workspace.observing.logs import LogFormat
 from mailport_workspace.sealing import KeyRing, keys_of_file
 
 __all__ = ["WorkspaceSettings"]
@@ -30,6 +31,10 @@ class WorkspaceSettings(BaseSettings):
     ``engine`` runs the jobs; empty, the database decides. A worker runs ``worker_concurrency`` jobs at a time, is taken for
     dead after ``worker_timeout`` seconds without a sign of life, and has ``drain_limit`` seconds to finish when it is stopped.
     ``retention_*`` is how many days the history of mails, their bytes, and finished tasks are kept.
+
+    ``log_format`` is ``console`` or ``json``, ``log_level`` the least that is logged. ``metrics_port`` opens a port for
+    ``/metrics`` alone, on ``metrics_host``; without it, ``metrics_token`` opens it beside the API. Where there is a token, only
+    who shows it as bearer is answered. ``metrics_by_tenant`` keeps the metrics of tenants apart.
     """
 
     model_config = SettingsConfigDict(env_prefix="MAILPORT_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
@@ -51,6 +56,12 @@ class WorkspaceSettings(BaseSettings):
     retention_journal: int = Field(365, ge=1)
     retention_raw: int = Field(90, ge=1)
     retention_finished: int = Field(30, ge=1)
+    log_format: LogFormat = LogFormat.CONSOLE
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_port: int | None = Field(None, ge=1, le=65535)
+    metrics_host: str = "127.0.0.1"
+    metrics_token: SecretStr | None = None
+    metrics_by_tenant: bool = False
 
     @field_validator("egress_allowed", mode="before")
     @classmethod
@@ -64,7 +75,7 @@ class WorkspaceSettings(BaseSettings):
             _check_driver(value.get_secret_value())
         return value
 
-    @field_validator("default_component_type", mode="before")
+    @field_validator("default_component_type", "log_format", "log_level", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

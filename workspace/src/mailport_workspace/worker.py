@@ -17,6 +17,8 @@ from typing import Any
 from mailport.errors import MailportError
 from mailport_workspace.chores import Chore, chores_of
 from mailport_workspace.engines import Engine
+from mailport_workspace.observing import metrics
+from mailport_workspace.observing.jobs import observed
 from mailport_workspace.tables import new_id, now
 from mailport_workspace.workspace import Workspace
 
@@ -60,7 +62,7 @@ class Worker:
         self._plugins: dict[str, Any] | None = None
         self._failing = False
         for chore in self._chores:
-            self._engine.job(chore.kind, chore.run)
+            self._engine.job(chore.kind, observed(chore.kind, chore.run))
 
     async def run(self) -> None:
         """Work until ``close``. Raises ``ConfigurationError`` where this process may not work."""
@@ -104,7 +106,9 @@ class Worker:
             await self._look_safely()
             asleep = loop.time()
             await asyncio.sleep(self._tick)
-            self.lag = max(self.lag, loop.time() - asleep - self._tick)
+            late = loop.time() - asleep - self._tick
+            metrics.lagged(late)
+            self.lag = max(self.lag, late)
 
     async def _look_safely(self) -> None:
         """Log the first failure of several, and when they are over."""

@@ -7,7 +7,9 @@ from typing import Self
 
 from mailport_workspace.access.sign_ins import SignIns
 from mailport_workspace.access.tokens import Tokens
+from mailport_workspace.connection_tests import ConnectionTests
 from mailport_workspace.engines.choosing import engine_of
+from mailport_workspace.observing import metrics
 from mailport_workspace.records.embedded import EmbeddedRecords
 from mailport_workspace.records.interface import RecordStore
 from mailport_workspace.settings import WorkspaceSettings
@@ -27,10 +29,14 @@ class Workspace:
         self.settings = settings
         self.store = Store(settings.application_url, settings.operator_url)
         self.ring = settings.key_ring()
-        self.mailport = settings.mailport()
+        self.mailport = settings.mailport(plugins=[metrics.Observer()])
+        metrics.label_tenants(settings.metrics_by_tenant)
         self.engine = engine_of(settings)
         self.configurations = Configurations(self.store, self.mailport, self.ring)
         self.inboxes = Inboxes(self.store, self.mailport, self.ring)
+        self.connection_tests = ConnectionTests(
+            self.store, self.configurations, self.inboxes, mailport=self.mailport, ring=self.ring, engine=self.engine
+        )
         self.users = Users(self.store)
         self.sign_ins = SignIns(self.store, self.users)
         self.tokens = Tokens(self.store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailport_workspace.queries.access import AccessQueries, AcrossAccess
+from mailport_workspace.queries.connection_tests import AcrossConnectionTests, ConnectionTestQueries
 from mailport_workspace.queries.deployment import AcrossDeployment
 from mailport_workspace.queries.intake import AcrossIntake, IntakeQueries
 from mailport_workspace.queries.journal import JournalQueries
@@ -15,9 +16,20 @@ from mailport_workspace.queries.webhooks import AcrossWebhooks, WebhookQueries
 __all__ = ["OperatorRows", "TenantRows"]
 
 
-class TenantRows(TenantQueries, AccessQueries, JournalQueries, OutboxQueries, RecordQueries, WebhookQueries, IntakeQueries):
+class TenantRows(
+    TenantQueries,
+    AccessQueries,
+    JournalQueries,
+    OutboxQueries,
+    RecordQueries,
+    WebhookQueries,
+    IntakeQueries,
+    ConnectionTestQueries,
+):
     """The rows of one tenant, within one transaction."""
 
 
-class OperatorRows(AcrossTenants, AcrossAccess, AcrossWebhooks, AcrossDeployment, AcrossObserving, AcrossIntake):
+class OperatorRows(
+    AcrossTenants, AcrossAccess, AcrossWebhooks, AcrossDeployment, AcrossObserving, AcrossIntake, AcrossConnectionTests
+):
     """The rows of all tenants, within one transaction."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from mailport_workspace.observing.traces import traceparent
 from mailport_workspace.tables.base import ID_LENGTH, INDEXED_LENGTH, TenantOwned, now, refers_to, words
 
 __all__ = ["JournalEntry", "JournalStep", "MailDirection", "MailKind", "Outcome", "RawMessage", "StepState"]
@@ -72,6 +73,7 @@ class JournalEntry(TenantOwned):
     ``error_detail`` is for administrators; ``delivery_key`` is the mailbox's own. ``record_*`` name the record it belongs to,
     ``related_id`` the entry of the mail that a bounce concerns. ``body_text`` is the stored text of an incoming mail after
     truncation; ``content_hash`` is equal for two copies of one mail, whatever way they came. Outgoing mail has no ``outcome``.
+    What is done for the mail later goes on in the trace of ``traceparent``.
     """
 
     __tablename__ = "journal_entries"
@@ -103,6 +105,7 @@ class JournalEntry(TenantOwned):
     body_text: Mapped[str] = mapped_column(Text, default="", server_default="")
     content_hash: Mapped[str] = mapped_column(String(64), default="", server_default="")
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    traceparent: Mapped[str] = mapped_column(String(55), default=traceparent, server_default="")
     raw_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     size: Mapped[int] = mapped_column(default=0)
     sent: Mapped[bool] = mapped_column(default=False)

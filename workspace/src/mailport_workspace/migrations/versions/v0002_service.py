@@ -327,6 +327,7 @@ def _add_journal() -> None:
         batch.add_column(sa.Column("body_text", sa.Text(), server_default="", nullable=False))
         batch.add_column(sa.Column("content_hash", sa.String(length=64), server_default="", nullable=False))
         batch.add_column(sa.Column("attempts", sa.Integer(), server_default="0", nullable=False))
+        batch.add_column(sa.Column("traceparent", sa.String(length=55), server_default="", nullable=False))
         batch.alter_column("record_id", existing_type=ID, type_=sa.String(length=200), existing_nullable=True)
         batch.create_index("ix_journal_entries_tenant_id_content_hash", ["tenant_id", "content_hash"], unique=False)
         batch.create_index("ix_journal_entries_tenant_id_conversation_id", ["tenant_id", "conversation_id"], unique=False)
@@ -475,6 +476,7 @@ def downgrade() -> None:
         batch.drop_index("ix_journal_entries_tenant_id_content_hash")
         batch.alter_column("record_id", existing_type=sa.String(length=200), type_=ID, existing_nullable=True)
         for column in (
+            "traceparent",
             "attempts",
             "content_hash",
             "body_text",
