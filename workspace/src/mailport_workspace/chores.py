@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from mailport_workspace import connection_tests
 from mailport_workspace.engines import Job
 from mailport_workspace.store import OperatorRows
+from mailport_workspace.webhooks import deliver
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["Chore", "chores_of"]
@@ -28,4 +30,11 @@ class Chore:
 
 def chores_of(workspace: Workspace) -> tuple[Chore, ...]:
     """Return the jobs of a workspace."""
-    return ()
+    return (
+        Chore(
+            connection_tests.KIND,
+            workspace.connection_tests.run,
+            lambda rows, at: rows.due_connection_tests(lost_before=at - connection_tests.LOST),
+        ),
+        Chore("webhooks", workspace.deliveries.deliver, lambda rows, at: rows.due_webhooks(at, lost_before=at - deliver.LEASE)),
+    )

@@ -15,7 +15,7 @@ from mailport.account import with_stored_secrets
 from mailport.errors import ConfigurationError, Problem
 from mailport.fields import Direction, ProtocolFields, Settings, hint
 from mailport_workspace.sealing import KeyRing, Place, SealBroken
-from mailport_workspace.tables import Inbox, MailConfiguration
+from mailport_workspace.tables import ConnectionTest, Inbox, MailConfiguration
 
 __all__ = [
     "MASK",
@@ -55,7 +55,7 @@ class Stored:
         return {**self.values, **self.secrets, **({"custom": dict(self.custom)} if self.custom else {})}
 
 
-def stored_of(row: MailConfiguration | Inbox, ring: KeyRing, *, skip_broken: bool = False) -> Stored:
+def stored_of(row: MailConfiguration | Inbox | ConnectionTest, ring: KeyRing, *, skip_broken: bool = False) -> Stored:
     """Return the settings of a row.
 
     Raises ``SealBroken`` for a secret that cannot be opened; ``skip_broken`` leaves it out: a person can enter it again.
@@ -92,7 +92,7 @@ def refuse_stale(row: MailConfiguration | Inbox, expected: int | None) -> None:
         )
 
 
-def custom_of(row: MailConfiguration | Inbox) -> dict[str, Any]:
+def custom_of(row: MailConfiguration | Inbox | ConnectionTest) -> dict[str, Any]:
     """Return the host's own fields of a row."""
     return dict(row.custom) if isinstance(row, MailConfiguration) else {}
 
