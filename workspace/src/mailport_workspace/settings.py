@@ -100,6 +100,11 @@ class WorkspaceSettings(BaseSettings):
         """Where the tables are made."""
         return make_url((self.owner_database_url or self.operator_database_url or self.database_url).get_secret_value())
 
+    @property
+    def egress(self) -> EgressPolicy:
+        """Where accounts, webhooks and record stores may connect."""
+        return EgressPolicy(public_only=self.egress_public_only, allowed=self.egress_allowed)
+
     def key_ring(self) -> KeyRing:
         """Return the keys that seal secrets; the embedded database makes its key file on the first run."""
         if self.keys is not None:
@@ -109,7 +114,7 @@ class WorkspaceSettings(BaseSettings):
     def mailport(self, **more: Any) -> Mailport:
         """Return the library as this deployment wants it."""
         return Mailport(
-            egress=EgressPolicy(public_only=self.egress_public_only, allowed=self.egress_allowed),
+            egress=self.egress,
             local_root=self.local_root,
             allow_legacy_tls=self.allow_legacy_tls,
             default_component_type=self.default_component_type,
