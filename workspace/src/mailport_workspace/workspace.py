@@ -9,6 +9,7 @@ from mailport_workspace.access.sign_ins import SignIns
 from mailport_workspace.access.tokens import Tokens
 from mailport_workspace.connection_tests import ConnectionTests
 from mailport_workspace.engines.choosing import engine_of
+from mailport_workspace.http import WebClient
 from mailport_workspace.observing import metrics
 from mailport_workspace.records.embedded import EmbeddedRecords
 from mailport_workspace.records.interface import RecordStore
@@ -18,6 +19,8 @@ from mailport_workspace.tenants.configuration import Configurations
 from mailport_workspace.tenants.inboxes import Inboxes
 from mailport_workspace.tenants.transfer import Transfer
 from mailport_workspace.tenants.users import Users
+from mailport_workspace.webhooks.deliver import Deliveries
+from mailport_workspace.webhooks.webhooks import Webhooks
 
 __all__ = ["Workspace"]
 
@@ -41,6 +44,9 @@ class Workspace:
         self.sign_ins = SignIns(self.store, self.users)
         self.tokens = Tokens(self.store)
         self.records: RecordStore = EmbeddedRecords(self.store)
+        self.web = WebClient(settings.egress)
+        self.webhooks = Webhooks(self.store, self.ring, settings.egress)
+        self.deliveries = Deliveries(self.store, self.ring, self.web)
         self.transfer = Transfer(self.store, self.configurations, self.inboxes)
 
     async def __aenter__(self) -> Self:
@@ -54,5 +60,6 @@ class Workspace:
     async def close(self) -> None:
         """Finish what is under way and close every connection."""
         await self.engine.close()
+        await self.web.close()
         await self.mailport.close()
         await self.store.close()
