@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
-from mailport_workspace.api import errors, session, tokens, users
+from mailport_workspace.api import configuration, connection_tests, errors, inboxes, plugins, protocols, session, tokens, users
 from mailport_workspace.api.boundary import Boundary, only_json
 from mailport_workspace.api.document import Application
 from mailport_workspace.workspace import Workspace
@@ -19,7 +19,16 @@ PREFIX = "/api/v1"
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request, unless its route says otherwise (``max_body_size``)."""
 
-ROUTERS: Sequence[APIRouter] = (session.router, users.router, tokens.router)
+ROUTERS: Sequence[APIRouter] = (
+    session.router,
+    users.router,
+    tokens.router,
+    protocols.router,
+    configuration.router,
+    inboxes.router,
+    plugins.router,
+    connection_tests.router,
+)
 _ALWAYS = errors.can_fail_with(400, 413, 415, 422, 503)
 
 

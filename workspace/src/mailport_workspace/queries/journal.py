@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Text, cast, func, or_, select
 from sqlalchemy.orm import defer
 
 from mailport_workspace.queries.base import Bound, found
+from mailport_workspace.queries.paging import Position, one_page
 from mailport_workspace.tables import (
     Attempt,
     JournalEntry,
@@ -62,11 +63,10 @@ class JournalQueries(Bound):
         query = select(JournalEntry).order_by(JournalEntry.created_at.desc(), JournalEntry.id.desc()).limit(limit)
         return (await self._session.scalars(query)).all()
 
-    async def mails(self, wanted: MailFilter, *, before: str = "", limit: int = 50) -> Sequence[JournalEntry]:
-        """Return mails by their ids, the newest first: those older than ``before``, without the long text of the body."""
-        query = select(JournalEntry).where(*_conditions(wanted)).order_by(JournalEntry.id.desc()).limit(limit)
-        short = query.options(defer(JournalEntry.body_text, raiseload=True))
-        return (await self._session.scalars(short.where(JournalEntry.id < before) if before else short)).all()
+    async def mails(self, wanted: MailFilter, *, after: Position | None = None, limit: int = 50) -> Sequence[JournalEntry]:
+        """Return a page of mails by their ids, the newest first, without the long text of the body; one row more tells."""
+        query = select(JournalEntry).where(*_conditions(wanted)).options(defer(JournalEntry.body_text, raiseload=True))
+        return (await self._session.scalars(one_page(query, JournalEntry.id, after=after, limit=limit))).all()
 
     async def related_mails(self, entry: JournalEntry, *, limit: int = 100) -> Sequence[JournalEntry]:
         """Return mails of the same conversation or record, and bounces with the mail that they concern; the oldest first."""
