@@ -79,6 +79,25 @@ class Inboxes:
             shared = incoming_rules((await rows.configuration()).values)
         return account_of(self._mailport, Direction.INCOMING, Stored({**stored.values, **shared}, stored.secrets))
 
+    async def unsaved_account(self, actor: Actor, inbox: str | None, form: Mapping[str, Any]) -> Account:
+        """Return the account that a form describes, with stored secrets where they are bound to it, and store nothing.
+
+        Without ``inbox`` it is the form of a new one.
+        """
+        actor.require_administrator()
+        async with self._store.read(actor.tenant) as rows:
+            old = stored_of(await rows.inbox(inbox), self._ring, skip_broken=True) if inbox is not None else Stored()
+            shared = incoming_rules((await rows.configuration()).values)
+        given = _told_apart(form).account
+        if not given.get("protocol"):
+            refuse([Problem("protocol", "settings.missing", "Protocol is required.")])
+        account = self._mailport.account(
+            {**complete(self._mailport, Direction.INCOMING, given, old), **shared}, Direction.INCOMING
+        )
+        if not actor.operates:
+            refuse(hidden_changes(account, old.values))
+        return account
+
     async def create(self, actor: Actor, form: Mapping[str, Any]) -> str:
         """Store a new inbox; return its id."""
         async with self._store.write(actor.tenant) as rows:
