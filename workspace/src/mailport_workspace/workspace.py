@@ -11,6 +11,7 @@ from mailport_workspace.connection_tests import ConnectionTests
 from mailport_workspace.engines.choosing import engine_of
 from mailport_workspace.http import WebClient
 from mailport_workspace.observing import metrics
+from mailport_workspace.plugins import Plugins
 from mailport_workspace.records.embedded import EmbeddedRecords
 from mailport_workspace.records.interface import RecordStore
 from mailport_workspace.settings import WorkspaceSettings
@@ -40,6 +41,7 @@ class Workspace:
         self.connection_tests = ConnectionTests(
             self.store, self.configurations, self.inboxes, mailport=self.mailport, ring=self.ring, engine=self.engine
         )
+        self.plugins = Plugins(self.store, self.mailport)
         self.users = Users(self.store)
         self.sign_ins = SignIns(self.store, self.users)
         self.tokens = Tokens(self.store)

@@ -42,6 +42,7 @@ def create_app(workspace: Workspace) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         max_body_size=LARGEST_BODY,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.workspace = workspace
     for router in ROUTERS:

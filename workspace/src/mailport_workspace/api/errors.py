@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -135,32 +135,49 @@ def problem(
 
 
 @contextmanager
-def below(place: str) -> Iterator[None]:
-    """Point into a part of the body: fields at fault within the block are those of ``place``."""
+def below(place: Callable[[str], Sequence[str]]) -> Iterator[None]:
+    """Point into the body where its fields are not those that the error names: ``place`` returns the path of a field."""
     try:
         yield
     except ConfigurationError as error:
-        problems = error.problems or ((Problem(error.field, error.code, error.message, error.remedy),) if error.field else ())
-        error.problems = tuple(Problem(f"{place}/{p.field}", p.code, p.message, p.remedy) for p in problems)
-        raise
+        raise _Located(error, place) from error
+
+
+class _Located(Exception):
+    """An error whose fields stand elsewhere in the body."""
+
+    def __init__(self, error: ConfigurationError, place: Callable[[str], Sequence[str]]) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.place = place
 
 
 def install(app: FastAPI) -> None:
     """Let every error of ``app`` end in a problem document."""
     app.add_exception_handler(MailportError, _of_ours)
+    app.add_exception_handler(_Located, _of_located)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
 
 
 async def _of_ours(_request: Request, error: Exception) -> Response:
     assert isinstance(error, MailportError)  # noqa: S101 - this handler is registered for it
+    return _answer(error, lambda field: [field])
+
+
+async def _of_located(_request: Request, located: Exception) -> Response:
+    assert isinstance(located, _Located)  # noqa: S101 - this handler is registered for it
+    return _answer(located.error, located.place)
+
+
+def _answer(error: MailportError, place: Callable[[str], Sequence[str]]) -> Response:
     status = _STATUS_OF_CODE.get(error.code) or next((s for kind, s in _STATUS if isinstance(error, kind)), 500)
     return problem(
         status,
         error.code,
         error.message,
         headers=_headers(status, error.retry_after),
-        errors=list(_of_fields(error)),
+        errors=list(_of_fields(error, place)),
         remedy=error.remedy,
         retry_after=error.retry_after,
     )
@@ -171,15 +188,13 @@ def _headers(status: int, retry_after: float | None) -> dict[str, str]:
     return headers | ({"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {})
 
 
-def _of_fields(error: MailportError) -> Iterable[FieldProblem]:
-    if isinstance(error, ConfigurationError) and error.problems:
-        return [
-            FieldProblem(pointer=_pointer(p.field.split("/")), code=p.code, detail=p.message, remedy=p.remedy or None)
-            for p in error.problems
-        ]
-    if error.field:
-        return [FieldProblem(pointer=_pointer([error.field]), code=error.code, detail=error.message)]
-    return []
+def _of_fields(error: MailportError, place: Callable[[str], Sequence[str]]) -> Iterable[FieldProblem]:
+    problems = error.problems if isinstance(error, ConfigurationError) else ()
+    if not problems and error.field:
+        problems = (Problem(error.field, error.code, error.message, error.remedy),)
+    for found in problems:
+        pointer = _pointer(place(found.field))
+        yield FieldProblem(pointer=pointer, code=found.code, detail=found.message, remedy=found.remedy or None)
 
 
 def _pointer(parts: Iterable[object]) -> str:

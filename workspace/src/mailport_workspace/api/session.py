@@ -47,7 +47,7 @@ class Session(BaseModel):
     csrf_token: str | None = None
 
 
-@router.post("", status_code=201, operation_id="sign_in", responses=can_fail_with(401, 429))
+@router.post("", status_code=201, responses=can_fail_with(401, 429))
 async def sign_in(form: SignInForm, request: Request, response: Response, workspace: WorkspaceOf) -> Session:
     """Sign in with e-mail address and password; the answer sets the cookie."""
     password = form.password.get_secret_value()
@@ -55,20 +55,20 @@ async def sign_in(form: SignInForm, request: Request, response: Response, worksp
     return await _begun(workspace, request, response, credential)
 
 
-@router.get("", operation_id="read_session", responses=can_fail_with(401))
+@router.get("", responses=can_fail_with(401))
 async def read_session(request: Request, caller: CallerOf) -> Session:
     """Say who calls, and what the call may do."""
     return _shown(caller, Credential.parse(request.cookies[cookie_name(request)]) if caller.sign_in else None)
 
 
-@router.delete("", status_code=204, operation_id="sign_out", responses=can_fail_with(401, 403))
+@router.delete("", status_code=204, responses=can_fail_with(401, 403))
 async def sign_out(request: Request, response: Response, caller: CallerOf, workspace: WorkspaceOf) -> None:
     """End the session of this browser."""
     await workspace.sign_ins.end(caller)
     response.delete_cookie(cookie_name(request), secure=is_secure(request), httponly=True, samesite="lax")
 
 
-@router.put("/password", operation_id="change_own_password", responses=can_fail_with(401, 403, 404, 429))
+@router.put("/password", responses=can_fail_with(401, 403, 404, 429))
 async def change_own_password(
     form: PasswordForm, request: Request, response: Response, caller: CallerOf, workspace: WorkspaceOf
 ) -> Session:

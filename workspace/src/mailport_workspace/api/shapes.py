@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import Path
@@ -12,10 +13,29 @@ from mailport_workspace.tenants.values import is_storable
 __all__ = ["Form", "Id", "Input", "Secret", "Text"]
 
 
+_DEEPEST = 30
+
+
 def _storable(text: str) -> str:
     if not is_storable(text):
         raise ValueError("it holds characters that cannot be stored")
     return text
+
+
+def _shallow(form: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what is nested so deep that nobody could work on it (SEC-07)."""
+    level: list[Any] = [form]
+    for _ in range(_DEEPEST):
+        level = [part for value in level for part in _parts(value)]
+        if not level:
+            return form
+    raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 Text = Annotated[str, AfterValidator(_storable)]
@@ -27,8 +47,8 @@ Secret = Annotated[SecretStr, Field(max_length=1024)]
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["0190f3c2a1b4d0c4e5f60718293a4b5c"])]
 """The id of a thing, in a path."""
 
-Form = dict[str, Any]
-"""Flat fields by name, as the form of a protocol has them."""
+Form = Annotated[dict[str, Any], AfterValidator(_shallow)]
+"""Fields by name, as the form of a protocol has them."""
 
 
 class Input(BaseModel):

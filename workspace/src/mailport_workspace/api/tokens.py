@@ -49,20 +49,20 @@ class NewToken(Token):
     token: str
 
 
-@router.get("", operation_id="list_tokens")
+@router.get("")
 async def list_tokens(actor: Admin, workspace: WorkspaceOf) -> list[Token]:
     """List the tokens of the tenant, also those that have ended."""
     return [Token.model_validate(_shown(row)) for row in await workspace.tokens.list(actor)]
 
 
-@router.post("", status_code=201, operation_id="create_token", responses=can_fail_with(409))
+@router.post("", status_code=201, responses=can_fail_with(409))
 async def create_token(form: TokenForm, actor: Admin, workspace: WorkspaceOf) -> NewToken:
     """Make a token that acts for its maker, within its scopes."""
     row, token = await workspace.tokens.create(actor, name=form.name, scopes=form.scopes, expires_at=form.expires_at)
     return NewToken.model_validate(_shown(row) | {"token": token})
 
 
-@router.delete("/{token}", status_code=204, operation_id="revoke_token", responses=can_fail_with(404))
+@router.delete("/{token}", status_code=204, responses=can_fail_with(404))
 async def revoke_token(token: Id, actor: Admin, workspace: WorkspaceOf) -> None:
     """End a token for good."""
     await workspace.tokens.revoke(actor, token)

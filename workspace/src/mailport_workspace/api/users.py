@@ -55,13 +55,13 @@ class User(BaseModel):
     active: bool
 
 
-@router.get("", operation_id="list_users")
+@router.get("")
 async def list_users(actor: Admin, workspace: WorkspaceOf) -> list[User]:
     """List the users of the tenant."""
     return [User.model_validate(user) for user in await workspace.users.list(actor)]
 
 
-@router.post("", status_code=201, operation_id="create_user", responses=can_fail_with(409))
+@router.post("", status_code=201, responses=can_fail_with(409))
 async def create_user(form: UserForm, actor: Admin, workspace: WorkspaceOf) -> User:
     """Make a user."""
     password = form.password.get_secret_value()
@@ -69,20 +69,20 @@ async def create_user(form: UserForm, actor: Admin, workspace: WorkspaceOf) -> U
     return User.model_validate(await workspace.users.read(actor, made))
 
 
-@router.get("/{user}", operation_id="read_user", responses=can_fail_with(404))
+@router.get("/{user}", responses=can_fail_with(404))
 async def read_user(user: Id, actor: Admin, workspace: WorkspaceOf) -> User:
     """Return one user."""
     return User.model_validate(await workspace.users.read(actor, user))
 
 
-@router.patch("/{user}", operation_id="change_user", responses=can_fail_with(404))
+@router.patch("/{user}", responses=can_fail_with(404))
 async def change_user(user: Id, form: UserChange, actor: Admin, workspace: WorkspaceOf) -> User:
     """Give another name or role, or let in or out; the last administrator stays one."""
     await workspace.users.change(actor, user, name=form.name, role=form.role, active=form.active)
     return User.model_validate(await workspace.users.read(actor, user))
 
 
-@router.put("/{user}/password", status_code=204, operation_id="set_password", responses=can_fail_with(404))
+@router.put("/{user}/password", status_code=204, responses=can_fail_with(404))
 async def set_password(user: Id, form: NewPassword, actor: Admin, workspace: WorkspaceOf) -> None:
     """Set the password of a user, who is signed out everywhere."""
     await workspace.users.set_password(actor, user, form.password.get_secret_value())
