@@ -86,7 +86,6 @@ async def read_test(test: Id, actor: Reader, workspace: WorkspaceOf) -> Test:
 
 @router.get(
     "/{test}/events",
-   ,
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}, "description": "Events."}, **can_fail_with(404)},
 )
