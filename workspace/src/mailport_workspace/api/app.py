@@ -8,7 +8,18 @@ from importlib.metadata import version
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
-from mailport_workspace.api import configuration, connection_tests, errors, inboxes, plugins, protocols, session, tokens, users
+from mailport_workspace.api import (
+    configuration,
+    connection_tests,
+    errors,
+    inboxes,
+    journal,
+    plugins,
+    protocols,
+    session,
+    tokens,
+    users,
+)
 from mailport_workspace.api.boundary import Boundary, only_json
 from mailport_workspace.api.document import Application
 from mailport_workspace.workspace import Workspace
@@ -28,6 +39,7 @@ ROUTERS: Sequence[APIRouter] = (
     inboxes.router,
     plugins.router,
     connection_tests.router,
+    journal.router,
 )
 _ALWAYS = errors.can_fail_with(400, 413, 415, 422, 503)
 

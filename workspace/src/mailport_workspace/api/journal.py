@@ -19,7 +19,7 @@ from mailport_workspace.api.downloads import as_file, download
 from mailport_workspace.api.errors import can_fail_with
 from mailport_workspace.api.mail_shapes import MailContent, MailShown, MailSummary
 from mailport_workspace.api.paging import Page, PagingOf
-from mailport_workspace.api.shapes import Id, Input, Text
+from mailport_workspace.api.shapes import Id, Text
 from mailport_workspace.journal.account import Happening, MailHistory, read_history
 from mailport_workspace.queries.journal import MailFilter
 from mailport_workspace.tables import JournalEntry, MailDirection, MailKind, OutboxState, Outcome
@@ -37,7 +37,7 @@ _PIECE = 1024 * 1024
 Word = Annotated[Text, Field(max_length=500)]
 
 
-class JournalFilter(Input):
+class JournalFilter(BaseModel):
     """Which mails are wanted; ``address`` is that of the sender or of a recipient, ``subject`` a part of it."""
 
     direction: MailDirection | None = None
