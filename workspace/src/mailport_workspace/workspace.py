@@ -11,6 +11,7 @@ from mailport_workspace.connection_tests import ConnectionTests
 from mailport_workspace.engines.choosing import engine_of
 from mailport_workspace.http import WebClient
 from mailport_workspace.observing import metrics
+from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.plugins import Plugins
 from mailport_workspace.records.embedded import EmbeddedRecords
 from mailport_workspace.records.interface import RecordStore
@@ -46,6 +47,7 @@ class Workspace:
         self.sign_ins = SignIns(self.store, self.users)
         self.tokens = Tokens(self.store)
         self.records: RecordStore = EmbeddedRecords(self.store)
+        self.outbox = Outbox(self.store, self.mailport, self.ring, self.engine)
         self.web = WebClient(settings.egress)
         self.webhooks = Webhooks(self.store, self.ring, settings.egress)
         self.deliveries = Deliveries(self.store, self.ring, self.web)

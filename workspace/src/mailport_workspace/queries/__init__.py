@@ -8,7 +8,7 @@ from mailport_workspace.queries.deployment import AcrossDeployment
 from mailport_workspace.queries.intake import AcrossIntake, IntakeQueries
 from mailport_workspace.queries.journal import JournalQueries
 from mailport_workspace.queries.observing import AcrossObserving
-from mailport_workspace.queries.outbox import OutboxQueries
+from mailport_workspace.queries.outbox import AcrossOutbox, OutboxQueries
 from mailport_workspace.queries.records import RecordQueries
 from mailport_workspace.queries.tenants import AcrossTenants, TenantQueries
 from mailport_workspace.queries.webhooks import AcrossWebhooks, WebhookQueries
@@ -30,6 +30,13 @@ class TenantRows(
 
 
 class OperatorRows(
-    AcrossTenants, AcrossAccess, AcrossWebhooks, AcrossDeployment, AcrossObserving, AcrossIntake, AcrossConnectionTests
+    AcrossTenants,
+    AcrossAccess,
+    AcrossWebhooks,
+    AcrossDeployment,
+    AcrossObserving,
+    AcrossIntake,
+    AcrossConnectionTests,
+    AcrossOutbox,
 ):
     """The rows of all tenants, within one transaction."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
-from mailport_workspace.queries.base import Bound
-from mailport_workspace.tables import OutboxEntry
+from mailport_workspace.queries.base import Across, Bound, found
+from mailport_workspace.tables import JournalEntry, OutboxEntry, OutboxState, RawMessage, TenantSecrets
 
-__all__ = ["OutboxQueries"]
+__all__ = ["AcrossOutbox", "OutboxQueries"]
 
 
 class OutboxQueries(Bound):
@@ -18,3 +20,66 @@ class OutboxQueries(Bound):
     async def outbox(self, *, limit: int = 100) -> Sequence[OutboxEntry]:
         """Return outgoing mails, those due first at the front."""
         return (await self._session.scalars(select(OutboxEntry).order_by(OutboxEntry.due_at).limit(limit))).all()
+
+    async def outbox_entry(self, outbox: str, *, for_update: bool = False) -> OutboxEntry:
+        """Return what is to be done for one outgoing mail. Raises ``NotFound``."""
+        query = select(OutboxEntry).where(OutboxEntry.id == outbox)
+        return found(await self._session.scalar(query.with_for_update() if for_update else query), "outgoing mail")
+
+    async def outbox_keyed(self, key: str) -> OutboxEntry | None:
+        """Return the outgoing mail that was sent with that idempotency key, if there is one."""
+        return await self._session.scalar(select(OutboxEntry).where(OutboxEntry.idempotency_key == key))
+
+    async def ensure_outbox(self, entry: OutboxEntry) -> OutboxEntry:
+        """Insert an entry, or return the one that took its idempotency key at the same moment."""
+        if entry.idempotency_key is None:
+            await self.add(entry)
+            return entry
+        try:
+            async with self._session.begin_nested():
+                self._session.add(entry)
+        except IntegrityError:
+            return found(await self.outbox_keyed(entry.idempotency_key), "outgoing mail")
+        return entry
+
+    async def forget_mail(self, journal: JournalEntry) -> None:
+        """Delete a mail that was just stored, with its bytes."""
+        await self._session.execute(delete(RawMessage).where(RawMessage.id == journal.raw_id))
+        await self.remove(journal)
+
+    async def raw_content(self, raw: str) -> bytes | None:
+        """Return the bytes of a mail, or None where they are purged."""
+        return await self._session.scalar(select(RawMessage.content).where(RawMessage.id == raw))
+
+    async def latest_conversation(self, kind: str, record: str) -> str:
+        """Return the conversation id of the latest mail about a record, or an empty string."""
+        is_about = (
+            (JournalEntry.record_type == kind) & (JournalEntry.record_id == record) & (JournalEntry.conversation_id != "")
+        )
+        latest = select(JournalEntry.conversation_id).where(is_about).order_by(JournalEntry.id.desc()).limit(1)
+        return await self._session.scalar(latest) or ""
+
+    async def tenant_secrets(self, name: str) -> TenantSecrets | None:
+        """Return the secrets of that name, if there are any."""
+        return await self._session.scalar(select(TenantSecrets).where(TenantSecrets.name == name))
+
+    async def ensure_tenant_secrets(self, name: str) -> TenantSecrets:
+        """Return the secrets of that name, locked; a row without any is made where there is none."""
+        query = select(TenantSecrets).where(TenantSecrets.name == name).with_for_update()
+        row = await self._session.scalar(query)
+        if row is None:
+            try:
+                async with self._session.begin_nested():
+                    self._session.add(row := TenantSecrets(name=name))
+            except IntegrityError:  # somebody else made it at the same moment
+                row = await self._session.scalar(query)
+        return found(row, "secret")
+
+
+class AcrossOutbox(Across):
+    """Of all tenants."""
+
+    async def due_outbox(self, moment: datetime) -> Sequence[str]:
+        """Return the tenants with outgoing mail that is due at ``moment``."""
+        is_due = (OutboxEntry.state == OutboxState.QUEUED) & (OutboxEntry.due_at <= moment)
+        return (await self._session.scalars(select(OutboxEntry.tenant_id).where(is_due).distinct())).all()
