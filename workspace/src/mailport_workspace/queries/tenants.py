@@ -8,11 +8,22 @@ from typing import TypeVar
 from sqlalchemy import delete, func, select
 
 from mailport_workspace.queries.base import Across, Bound, found
-from mailport_workspace.tables import AuditEntry, Inbox, InboxCursor, MailConfiguration, Tab, TabRow, Tenant, User
+from mailport_workspace.tables import (
+    AuditEntry,
+    Inbox,
+    InboxCursor,
+    MailConfiguration,
+    Tab,
+    TabRow,
+    Tenant,
+    TenantSecrets,
+    User,
+    Webhook,
+)
 
 __all__ = ["AcrossTenants", "Sealed", "TenantQueries"]
 
-Sealed = TypeVar("Sealed", MailConfiguration, Inbox)
+Sealed = TypeVar("Sealed", bound=MailConfiguration | Inbox | TenantSecrets | Webhook)
 
 
 class TenantQueries(Bound):

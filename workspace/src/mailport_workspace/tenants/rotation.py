@@ -5,11 +5,17 @@ from __future__ import annotations
 from mailport_workspace.queries.tenants import Sealed
 from mailport_workspace.sealing import KeyRing, Place
 from mailport_workspace.store import Store
-from mailport_workspace.tables import Inbox, MailConfiguration
+from mailport_workspace.tables import Inbox, MailConfiguration, TenantSecrets, Webhook
 
 __all__ = ["rotate_keys"]
 
 BATCH = 100
+_KINDS: tuple[type[MailConfiguration | Inbox | TenantSecrets | Webhook], ...] = (
+    MailConfiguration,
+    Inbox,
+    TenantSecrets,
+    Webhook,
+)
 
 
 async def rotate_keys(store: Store, ring: KeyRing, *, batch: int = BATCH) -> int:
@@ -17,7 +23,7 @@ async def rotate_keys(store: Store, ring: KeyRing, *, batch: int = BATCH) -> int
 
     Each batch is one transaction that locks its rows, so that what a person saves meanwhile is neither lost nor undone.
     """
-    return await _rotate(store, ring, MailConfiguration, batch) + await _rotate(store, ring, Inbox, batch)
+    return sum([await _rotate(store, ring, kind, batch) for kind in _KINDS])
 
 
 async def _rotate(store: Store, ring: KeyRing, kind: type[Sealed], batch: int) -> int:
@@ -31,7 +37,7 @@ async def _rotate(store: Store, ring: KeyRing, kind: type[Sealed], batch: int) -
         after = found[-1].id
 
 
-def _reseal(row: MailConfiguration | Inbox, ring: KeyRing) -> bool:
+def _reseal(row: MailConfiguration | Inbox | TenantSecrets | Webhook, ring: KeyRing) -> bool:
     fresh = {name: ring.reseal(sealed, Place(row.tenant_id, row.id, name)) for name, sealed in row.secrets.items()}
     changed = fresh != row.secrets
     if changed:
