@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from mailport_workspace.database_errors import database_errors
 from mailport_workspace.engines.schema import prepare_engine
 from mailport_workspace.walls import lower_walls, raise_walls
 
@@ -43,12 +44,13 @@ async def migrate(
     """
     engine = make_engine(owner, foreign_keys=False, poolclass=NullPool)  # batch mode drops a table that others refer to
     try:
-        async with engine.execution_options(**{WRITING: True}).begin() as connection:
-            await connection.run_sync(_upgrade, revision)
-            if engine.dialect.name == "postgresql":
-                roles = [make_url(url or owner).username or "" for url in (application, operator)]
-                await connection.run_sync(raise_walls, *roles)
-                await connection.run_sync(prepare_engine, roles)
+        with database_errors():
+            async with engine.execution_options(**{WRITING: True}).begin() as connection:
+                await connection.run_sync(_upgrade, revision)
+                if engine.dialect.name == "postgresql":
+                    roles = [make_url(url or owner).username or "" for url in (application, operator)]
+                    await connection.run_sync(raise_walls, *roles)
+                    await connection.run_sync(prepare_engine, roles)
     finally:
         await engine.dispose()
 

@@ -6,16 +6,15 @@ one across all of them, for the operator and for workers. A transaction is commi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from mailport.errors import ConfigurationError, Unreachable
 from mailport_workspace.database import WRITING, make_engine
+from mailport_workspace.database_errors import database_errors
 from mailport_workspace.queries import OperatorRows, TenantRows
 from mailport_workspace.sessions import BoundSession, OperatorSession, TenantWall
 
@@ -66,27 +65,6 @@ class Store:
 @asynccontextmanager
 async def _transaction(engine: AsyncEngine, kind: type[Any], info: dict[str, Any]) -> AsyncIterator[AsyncSession]:
     session = AsyncSession(engine, sync_session_class=kind, info=info, expire_on_commit=False)
-    with _database_errors():
+    with database_errors():
         async with session, session.begin():
             yield session
-
-
-@contextmanager
-def _database_errors() -> Iterator[None]:
-    """Say in our own words what a database refuses; its own text may hold what was to be stored."""
-    try:
-        yield
-    except IntegrityError as error:
-        raise ConfigurationError(
-            "Another row has the same name or key.", code="store.conflict", remedy="Reload, and try again."
-        ) from error
-    except DataError as error:
-        raise ConfigurationError(
-            "The database cannot store a value: it is too long, or holds a NUL character.", code="store.value"
-        ) from error
-    except (OperationalError, InterfaceError) as error:
-        raise Unreachable(
-            "The database does not answer, is locked, or its disk is full.",
-            code="store.unavailable",
-            remedy="Try again; if it stays so, look at the database.",
-        ) from error

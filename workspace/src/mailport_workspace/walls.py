@@ -6,13 +6,14 @@ A transaction names its tenant in ``app.tenant``; without it no row is there. On
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.schema import Table
 
 from mailport_workspace.tables import Base
 
-__all__ = ["ALL_TENANTS", "SET_TENANT", "lower_walls", "raise_walls"]
+__all__ = ["ALL_TENANTS", "SET_TENANT", "Holes", "holes", "lower_walls", "raise_walls"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,16 +32,43 @@ def raise_walls(connection: Connection, application: str, operator: str) -> None
     _tell_if_superuser(connection, application)
     quote = connection.dialect.identifier_preparer.quote_identifier
     present = set(inspect(connection).get_table_names())
+    roles = {quote(role) for role in (application, operator) if role}
+    _let_read_the_version(connection, roles)
     for table in (table for table in Base.metadata.sorted_tables if table.name in present):
-        _grant(connection, table, {quote(role) for role in (application, operator) if role})
+        _grant(connection, table, roles)
         if "tenant_id" in table.columns:
             _wall(connection, quote(table.name), quote(operator) if operator else "CURRENT_USER")
+
+
+def _let_read_the_version(connection: Connection, roles: set[str]) -> None:
+    """Let every role see whether the tables are those of its release."""
+    for role in sorted(roles):
+        connection.exec_driver_sql(f"GRANT SELECT ON alembic_version TO {role}")
 
 
 def _tell_if_superuser(connection: Connection, role: str) -> None:
     passes = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = coalesce(nullif(:role, ''), current_user)")
     if connection.scalar(passes, {"role": role}):
         _log.warning("The database role “%s” passes the walls between tenants: let the application use another one.", role)
+
+
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """What lets a role through: that it passes every wall, or tables before which none stands."""
+
+    role: str
+    passes: bool
+    open_tables: tuple[str, ...]
+
+
+def holes(connection: Connection) -> Holes:
+    """Return what the walls let the connected role through."""
+    query = text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    role, passes = connection.execute(query).one()
+    query = text("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
+    walled = set(connection.scalars(query))
+    owned = [table.name for table in Base.metadata.sorted_tables if "tenant_id" in table.columns]
+    return Holes(role, passes, tuple(name for name in owned if name not in walled))
 
 
 def lower_walls(connection: Connection) -> None:

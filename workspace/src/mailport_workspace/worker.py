@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from mailport_workspace.chores import Chore, chores_of
 from mailport_workspace.engines import Engine
 from mailport_workspace.observing import metrics
 from mailport_workspace.observing.jobs import observed
+from mailport_workspace.stopping import on_signal
 from mailport_workspace.tables import new_id, now
 from mailport_workspace.workspace import Workspace
 
@@ -78,7 +78,7 @@ class Worker:
     async def run_until_stopped(self) -> None:
         """Work until the process is asked to end (SIGTERM, SIGINT); then finish or give back what runs (REL-08)."""
         asked = asyncio.Event()
-        with _on_signal(asked.set):
+        with on_signal(asked.set):
             working, waiting = asyncio.ensure_future(self.run()), asyncio.ensure_future(asked.wait())
             await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
@@ -147,17 +147,3 @@ class Worker:
 
 def _said(error: Exception) -> str:
     return error.message if isinstance(error, MailportError) else type(error).__name__
-
-
-@contextmanager
-def _on_signal(act: Callable[[], object]) -> Iterator[None]:
-    """Call ``act`` once in this loop when the process is asked to end; what was set before is set again afterwards."""
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in before:
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

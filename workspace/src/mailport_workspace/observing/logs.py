@@ -18,8 +18,19 @@ from mailport_workspace.observing.masking import mask_event
 
 __all__ = ["LogFormat", "set_up_logging"]
 
+_OURS = ("mailport", "mailport_workspace")
 _ABOUT = ("tenant", "inbox", "message")
-_TALKATIVE = ("httpx2", "httpcore2", "aiosqlite", "exchangelib", "googleapiclient", "urllib3", "asyncio")
+_TALKATIVE = (
+    "alembic",
+    "uvicorn.error",
+    "httpx2",
+    "httpcore2",
+    "aiosqlite",
+    "exchangelib",
+    "googleapiclient",
+    "urllib3",
+    "asyncio",
+)
 
 
 class LogFormat(StrEnum):
@@ -36,10 +47,12 @@ def set_up_logging(format_: LogFormat = LogFormat.CONSOLE, level: str = "info", 
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_shared(), processors=_ending(format_, in_colour=target.isatty()))
     )
+    for logger in (logging.getLogger(name) for name in _OURS):
+        logger.handlers.clear()  # a command line's own: every line goes one way
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in _TALKATIVE:  # their debug lines repeat whole conversations with servers
+    for name in _TALKATIVE:  # they tell of themselves, and some repeat whole conversations with servers
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,0 +1,1 @@
+"""The commands of the operator: one module per command, imported when it is named."""

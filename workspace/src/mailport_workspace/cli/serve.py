@@ -1,0 +1,28 @@
+"""``mailport-workspace serve``."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from mailport_workspace.cli.deployment import read_settings
+from mailport_workspace.observing.logs import set_up_logging
+from mailport_workspace.serving import serve as serve_until_stopped
+
+__all__ = ["serve"]
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8025, show_default=True, help="0: any that is free.")
+@click.option("--worker/--no-worker", default=None, help="Also work off mail in this process; default: on SQLite only.")
+def serve(host: str, port: int, *, worker: bool | None) -> None:
+    """Serve the API until SIGTERM or Ctrl-C; on SQLite this one process also does all the work.
+
+    Put a reverse proxy that speaks TLS before it.
+    """
+    settings = read_settings()
+    set_up_logging(settings.log_format, settings.log_level)
+    works = settings.is_embedded if worker is None else worker
+    asyncio.run(serve_until_stopped(settings, host=host, port=port, works=works))
