@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import defer
 
 from mailport_workspace.queries.base import Across, Bound, found
 from mailport_workspace.tables import (
+    AccountState,
     FinishState,
     Inbox,
     InboxCursor,
@@ -99,10 +99,15 @@ class IntakeQueries(Bound):
         query = select(JournalEntry).where(is_copy, is_dealt_with, JournalEntry.raw_id.is_not(None))
         return await self._session.scalar(query.order_by(JournalEntry.id).limit(1))
 
-    async def has_unread(self, inbox: str) -> bool:
-        """Whether the mailbox holds messages that are listed and could not be read yet."""
-        query = select(IntakeEntry.id).where(IntakeEntry.state == IntakeState.UNREAD, IntakeEntry.inbox_id == inbox)
-        return await self._session.scalar(query.limit(1)) is not None
+    async def unread(self, inbox: str) -> Mapping[str, str]:
+        """Return the messages of a mailbox that are listed and could not be read yet: their keys, and journal ids."""
+        query = select(JournalEntry.delivery_key, JournalEntry.id).join(IntakeEntry, IntakeEntry.journal_id == JournalEntry.id)
+        waits = (IntakeEntry.state == IntakeState.UNREAD) & (IntakeEntry.inbox_id == inbox)
+        return {str(key): journal for key, journal in (await self._session.execute(query.where(waits))).all()}
+
+    async def account_of_inbox(self, inbox: str) -> AccountState | None:
+        """Return how the account of an inbox fares, if there is anything to say; nobody waits for it."""
+        return await self._session.scalar(select(AccountState).where(AccountState.subject == inbox))
 
     async def intake_entry(self, journal: str, *, for_update: bool = False) -> IntakeEntry:
         """Return what is to be done for a mail. Raises ``NotFound``."""
@@ -127,15 +132,20 @@ class IntakeQueries(Bound):
         """Return how a queue is worked off, if somebody said so."""
         return await self._session.scalar(select(QueueHandler).where(QueueHandler.queue == queue))
 
-    async def due_queues(self, moment: datetime, *, inbox: str = "") -> Sequence[str]:
+    async def due_queues(self, moment: datetime) -> Sequence[str]:
         """Return the names of the queues with due mail."""
         query = select(IntakeEntry.queue).where(IntakeEntry.state == IntakeState.QUEUED, IntakeEntry.due_at <= moment)
-        return (await self._session.scalars(_of(query, inbox).distinct())).all()
+        return (await self._session.scalars(query.distinct())).all()
 
-    async def claimable(self, queue: str, moment: datetime, *, limit: int, inbox: str = "") -> Sequence[IntakeEntry]:
-        """Return due mails of a queue, those due first at the front, locked; others that claim pass them by."""
-        is_due = (IntakeEntry.state == IntakeState.QUEUED) & (IntakeEntry.due_at <= moment)
-        query = _of(select(IntakeEntry).where(is_due, IntakeEntry.queue == queue), inbox)
+    async def claimable(
+        self, queue: str, moment: datetime, *, limit: int, journals: Collection[str] = ()
+    ) -> Sequence[IntakeEntry]:
+        """Return due mails of a queue, those due first at the front, locked; others that claim pass them by.
+
+        With ``journals`` only these are returned, due or not.
+        """
+        wanted = IntakeEntry.journal_id.in_(journals) if journals else IntakeEntry.due_at <= moment
+        query = select(IntakeEntry).where(IntakeEntry.state == IntakeState.QUEUED, IntakeEntry.queue == queue, wanted)
         ordered = query.order_by(IntakeEntry.due_at, IntakeEntry.id).limit(limit)
         return (await self._session.scalars(ordered.with_for_update(skip_locked=True))).all()
 
@@ -274,10 +284,6 @@ class AcrossIntake(Across):
     async def give_back_inboxes(self, lease: str) -> None:
         """Let others poll the inboxes of a lease at once."""
         await self._session.execute(update(Inbox).where(Inbox.lease == lease).values(lease=None, leased_until=None))
-
-
-def _of(query: Select[Any], inbox: str) -> Select[Any]:
-    return query.where(IntakeEntry.inbox_id == inbox) if inbox else query
 
 
 def _is_due(moment: datetime) -> ColumnElement[bool]:
