@@ -30,6 +30,8 @@ class WorkspaceSettings(BaseSettings):
 
     ``engine`` runs the jobs; empty, the database decides. A worker runs ``worker_concurrency`` jobs at a time, is taken for
     dead after ``worker_timeout`` seconds without a sign of life, and has ``drain_limit`` seconds to finish when it is stopped.
+    ``public_url`` is how people reach the service (``https://mail.example.org``), where a proxy stands before it;
+    ``cors_origins`` are the web sites whose scripts may call the API with a token.
     ``retention_*`` is how many days the history of mails, their bytes, and finished tasks are kept.
 
     ``log_format`` is ``console`` or ``json``, ``log_level`` the least that is logged. ``metrics_port`` opens a port for
@@ -49,6 +51,8 @@ class WorkspaceSettings(BaseSettings):
     allow_legacy_tls: bool = False
     egress_public_only: bool = True
     egress_allowed: Annotated[tuple[str, ...], NoDecode] = ()
+    public_url: str = Field("", pattern=r"^(https?://[^\s/?#]+)?$")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     engine: str = ""
     worker_concurrency: int = Field(32, ge=1)
     worker_timeout: float = Field(60.0, gt=0)
@@ -63,7 +67,7 @@ class WorkspaceSettings(BaseSettings):
     metrics_token: SecretStr | None = None
     metrics_by_tenant: bool = False
 
-    @field_validator("egress_allowed", mode="before")
+    @field_validator("egress_allowed", "cors_origins", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

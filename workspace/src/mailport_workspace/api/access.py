@@ -35,7 +35,8 @@ WorkspaceOf = Annotated[Workspace, Depends(workspace_of)]
 
 def is_secure(request: Request) -> bool:
     """Whether the browser speaks https with us."""
-    return request.url.scheme == "https"
+    public: str = workspace_of(request).settings.public_url
+    return request.url.scheme == "https" or public.startswith("https://")
 
 
 def cookie_name(request: Request) -> str:

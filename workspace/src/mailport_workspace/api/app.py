@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
 
+from mailport.errors import MailportError
 from mailport_workspace.api import (
     configuration,
     connection_tests,
@@ -22,6 +26,7 @@ from mailport_workspace.api import (
 )
 from mailport_workspace.api.boundary import Boundary, only_json
 from mailport_workspace.api.document import Application
+from mailport_workspace.plugins import Plugins
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["PREFIX", "create_app"]
@@ -29,6 +34,9 @@ __all__ = ["PREFIX", "create_app"]
 PREFIX = "/api/v1"
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request, unless its route says otherwise (``max_body_size``)."""
+
+FOLLOW = 5.0
+"""Seconds between two looks for what other processes say."""
 
 ROUTERS: Sequence[APIRouter] = (
     session.router,
@@ -53,16 +61,49 @@ def create_app(workspace: Workspace) -> FastAPI:
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=LARGEST_BODY,
+        lifespan=_lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.workspace = workspace
     for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(only_json)], responses=_ALWAYS)
+        app.include_router(
+            router, prefix=PREFIX, dependencies=[Depends(only_json)], responses=_ALWAYS, max_body_size=LARGEST_BODY
+        )
+    app.include_router(health.probes)
     errors.install(app)
     app.add_exception_handler(405, _of_method)
+    if workspace.settings.cors_origins:
+        _open_to(app, workspace.settings.cors_origins)
     app.add_middleware(Boundary)
     return app
+
+
+def _open_to(app: FastAPI, origins: Sequence[str]) -> None:
+    """Let scripts of other web sites call with a token; a cookie is never sent along."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-Match", "Idempotency-Key"],
+        expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Follow what other processes say about plugins, as long as the application serves."""
+    following = asyncio.create_task(_follow(app.state.workspace.plugins), name="follow the plugins")
+    yield
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+
+
+async def _follow(plugins: Plugins) -> None:
+    while True:
+        with suppress(MailportError):  # the database is away: the next look may find it
+            await plugins.follow()
+        await asyncio.sleep(FOLLOW)
 
 
 async def _of_method(request: Request, _error: Exception) -> Response:

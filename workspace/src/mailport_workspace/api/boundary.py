@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 from fastapi import HTTPException, Request
 from fastapi.routing import APIRoute
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from mailport_workspace.api.errors import problem
+from mailport_workspace.api.errors import MEDIA_TYPE, problem
 
 __all__ = ["Boundary", "only_json"]
 
@@ -58,6 +58,7 @@ class _Answer:
     def __init__(self, scope: Scope, send: Send) -> None:
         self.id = secrets.token_hex(8)
         self.began = False
+        self._body: bytes | None = None
         self._send = send
         self._is_head = scope["method"] == "HEAD"
         self._headers = _HEADERS | (_OVER_HTTPS if scope["scheme"] == "https" else {}) | {"X-Request-ID": self.id}
@@ -65,12 +66,22 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.began = True
+            message = self._in_our_words(message)
             headers = MutableHeaders(scope=message)
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
-        elif self._is_head and message["type"] == "http.response.body":
-            message = {**message, "body": b""}
+        elif message["type"] == "http.response.body" and (self._is_head or self._body is not None):
+            message = {**message, "body": b"" if self._is_head else self._body}
+            self._body = b""
         await self._send(message)
+
+    def _in_our_words(self, start: Message) -> Message:
+        """Put a problem document in place of the plain text with which the framework says that a body is too large."""
+        if start["status"] != 413 or Headers(raw=start["headers"]).get("content-type") == MEDIA_TYPE:
+            return start
+        ours = problem(413, "http.content_too_large")
+        self._body = bytes(ours.body)
+        return {**start, "headers": ours.raw_headers}
 
 
 def only_json(request: Request) -> None:

@@ -48,6 +48,13 @@ _STATUS_OF_CODE = {
     "request.malformed": 400,
     "secret.unreadable": 503,
 }
+_CODES = {
+    400: "request.malformed",
+    404: "http.not_found",
+    405: "http.method_not_allowed",
+    413: "http.content_too_large",
+    415: "http.unsupported_media_type",
+}
 _SAID = {
     400: "The request cannot be read.",
     401: "Sign in first.",
@@ -223,5 +230,4 @@ def _of_detail(detail: Mapping[str, Any]) -> FieldProblem:
 
 async def _of_http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - this handler is registered for it
-    words = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    return problem(error.status_code, f"http.{words}", headers=error.headers)
+    return problem(error.status_code, _CODES.get(error.status_code, f"http.{error.status_code}"), headers=error.headers)
