@@ -19,10 +19,12 @@ BASE = "https://mailport.example.test"
 
 
 @pytest.fixture
-async def workspace(database):
-    """A workspace on that database."""
+async def workspace(database, tmp_path):
+    """A workspace on that database; accounts may reach this machine, and keep mail below this test's folder."""
+    (tmp_path / "mail").mkdir()
     urls = {"database_url": database.application, "operator_database_url": database.operator}
-    async with Workspace(WorkspaceSettings(**urls, keys=new_key("first"), allow_legacy_tls=True)) as made:
+    here = {"local_root": tmp_path / "mail", "egress_allowed": "127.0.0.1"}
+    async with Workspace(WorkspaceSettings(**urls, **here, keys=new_key("first"), allow_legacy_tls=True)) as made:
         yield made
 
 

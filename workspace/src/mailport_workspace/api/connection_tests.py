@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from mailport_workspace.access.caller import Scope
 from mailport_workspace.api.access import WorkspaceOf, allowed
-from mailport_workspace.api.errors import can_fail_with
+from mailport_workspace.api.errors import below, can_fail_with
 from mailport_workspace.api.shapes import Form, Id, Input
 from mailport_workspace.connection_tests import LOST, NEW_INBOX, OUTGOING, Progress
 from mailport_workspace.tenants.actor import Actor
@@ -67,13 +67,15 @@ class Test(BaseModel):
 @router.post("/announcement", responses=can_fail_with(404))
 async def announce_test(wish: Wish, actor: Writer, workspace: WorkspaceOf) -> Announcement:
     """Say what a test will do, before it does it."""
-    return Announcement(text=await workspace.connection_tests.announcement(actor, wish.subject, wish.settings))
+    with below(_in_settings):
+        return Announcement(text=await workspace.connection_tests.announcement(actor, wish.subject, wish.settings))
 
 
 @router.post("", status_code=202, responses=can_fail_with(404))
 async def start_test(wish: Wish, response: Response, actor: Writer, workspace: WorkspaceOf) -> Test:
     """Ask a worker to test a connection."""
-    asked = await workspace.connection_tests.ask(actor, wish.subject, wish.settings, round_trip=wish.round_trip)
+    with below(_in_settings):
+        asked = await workspace.connection_tests.ask(actor, wish.subject, wish.settings, round_trip=wish.round_trip)
     response.headers["Location"] = f"/api/v1/connection-tests/{asked}"
     return _shown(await workspace.connection_tests.read(actor, asked))
 
@@ -105,6 +107,10 @@ async def read_last_result(subject: Stored, actor: Reader, workspace: WorkspaceO
 async def clear_last_result(subject: Stored, actor: Writer, workspace: WorkspaceOf) -> None:
     """Empty the last result, and change nothing else."""
     await workspace.connection_tests.clear(actor, subject)
+
+
+def _in_settings(field: str) -> Sequence[str]:
+    return ("settings", field)
 
 
 async def _events(workspace: Workspace, actor: Actor, progress: Progress) -> AsyncIterator[str]:
