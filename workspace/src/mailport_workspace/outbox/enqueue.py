@@ -15,6 +15,7 @@ from mailport import Message
 from mailport.errors import ConfigurationError
 from mailport.policies.conversation_ids import new_conversation_id
 from mailport_workspace.outbox.sameness import is_same_mail
+from mailport_workspace.records.history import enter_outgoing
 from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import TenantRows
@@ -68,6 +69,8 @@ async def _with_entry(rows: TenantRows, journal: JournalEntry, message: Message,
     if first is not entry:  # another caller used the key at the same moment
         await rows.forget_mail(journal)
         return await _again(rows, first, message, content, wish)
+    if wish.record is not None:
+        await enter_outgoing(rows, wish.record, journal, message.text)
     return Submitted(journal_id=journal.id, outbox_id=entry.id, state=entry.state, is_new=True)
 
 

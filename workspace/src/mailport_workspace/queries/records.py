@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import defer
 
 from mailport_workspace.queries.base import Bound, found
+from mailport_workspace.queries.paging import Position, one_page
 from mailport_workspace.tables import (
     Activity,
     Counter,
+    JournalEntry,
+    MailDirection,
+    MailKind,
     OutsideNumber,
     Person,
     Record,
@@ -19,7 +25,18 @@ from mailport_workspace.tables import (
     RecordType,
 )
 
-__all__ = ["RecordQueries"]
+__all__ = ["RecordFilter", "RecordQueries"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFilter:
+    """Which records a list shows; what is empty does not matter. ``text`` is a part of number or title."""
+
+    type: str = ""
+    states: tuple[str, ...] = ()
+    text: str = ""
+    person: str = ""
+    parent: str = ""
 
 
 class RecordQueries(Bound):
@@ -85,29 +102,14 @@ class RecordQueries(Bound):
         query = select(Record).where(Record.type == kind, is_alike).order_by(Record.id.desc())
         return (await self._session.scalars(query)).all()
 
-    async def records(
-        self,
-        *,
-        kind: str = "",
-        states: Sequence[str] = (),
-        text: str = "",
-        person: str = "",
-        parent: str = "",
-        before: str = "",
-        limit: int = 50,
-    ) -> Sequence[Record]:
-        """Return records made before the one with the id ``before``, the newest first; ``text`` is in number or title."""
-        wanted: list[ColumnElement[bool]] = []
-        for column, value in ((Record.type, kind), (Record.person_id, person), (Record.parent_id, parent)):
-            wanted += [column == value] if value else []
-        wanted += [Record.state.in_(states)] if states else []
-        wanted += [Record.id < before] if before else []
-        wanted += [func.lower(Record.number + " " + Record.title).contains(text.lower(), autoescape=True)] if text else []
-        return (await self._session.scalars(select(Record).where(*wanted).order_by(Record.id.desc()).limit(limit))).all()
+    async def records(self, wanted: RecordFilter, *, after: Position | None = None, limit: int = 50) -> Sequence[Record]:
+        """Return a page of records, the newest first; one row more tells that another page follows."""
+        query = select(Record).where(*_conditions(wanted))
+        return (await self._session.scalars(one_page(query, Record.id, after=after, limit=limit))).all()
 
-    async def count_records(self, kind: str) -> int:
-        """Return how many records of a type there are."""
-        return await self._session.scalar(select(func.count()).select_from(Record).where(Record.type == kind)) or 0
+    async def record_states(self, kind: str) -> set[str]:
+        """Return the states that records of a type are in."""
+        return set(await self._session.scalars(select(Record.state).where(Record.type == kind).distinct()))
 
     async def activities(self, record: str, *, limit: int = 1000) -> Sequence[Activity]:
         """Return the history of a record, the oldest first."""
@@ -124,8 +126,9 @@ class RecordQueries(Bound):
         return (await self._session.scalars(query.limit(limit))).all()
 
     async def record_attachments(self, record: str) -> Sequence[RecordAttachment]:
-        """Return the files of a record."""
+        """Return the files of a record, without their content."""
         query = select(RecordAttachment).where(RecordAttachment.record_id == record).order_by(RecordAttachment.id)
+        query = query.options(defer(RecordAttachment.content, raiseload=True))
         return (await self._session.scalars(query)).all()
 
     async def record_attachment(self, attachment: str) -> RecordAttachment:
@@ -152,20 +155,38 @@ class RecordQueries(Bound):
             return found(await self.person_with(person.email), "person")
         return person
 
-    async def people(self, *, text: str = "", after: str = "", limit: int = 50) -> Sequence[Person]:
-        """Return people by address: those after ``after``; ``text`` is in address or name."""
-        wanted: list[ColumnElement[bool]] = [Person.email > after] if after else []
-        wanted += [func.lower(Person.email + " " + Person.name).contains(text.lower(), autoescape=True)] if text else []
-        return (await self._session.scalars(select(Person).where(*wanted).order_by(Person.email).limit(limit))).all()
+    async def people(self, *, text: str = "", after: Position | None = None, limit: int = 50) -> Sequence[Person]:
+        """Return a page of people by address; ``text`` is a part of address or name."""
+        query = select(Person)
+        if text:
+            query = query.where(func.lower(Person.email + " " + Person.name).contains(text.lower(), autoescape=True))
+        page = one_page(query, Person.email, after=after, limit=limit, descending=False)
+        return (await self._session.scalars(page)).all()
 
-    async def outside_numbers(self, record: str = "") -> Sequence[OutsideNumber]:
-        """Return the numbers that other systems gave, to one record or to any."""
-        query = select(OutsideNumber).order_by(OutsideNumber.number)
-        return (await self._session.scalars(query.where(OutsideNumber.record_id == record) if record else query)).all()
+    async def outside_numbers(self, kind: str, record: str) -> Sequence[OutsideNumber]:
+        """Return the numbers that other systems gave to a record."""
+        query = select(OutsideNumber).where(OutsideNumber.record_type == kind, OutsideNumber.record_id == record)
+        return (await self._session.scalars(query.order_by(OutsideNumber.number))).all()
 
     async def outside_number(self, number: str) -> OutsideNumber | None:
-        """Return what a number of another system stands for, if anything; it comes folded."""
+        """Return what a number of another system stands for, if anything; it comes in small letters."""
         return await self._session.scalar(select(OutsideNumber).where(OutsideNumber.number == number))
+
+    async def latest_mail_of_record(self, kind: str, record: str) -> JournalEntry | None:
+        """Return the latest mail that came for a record, if there is one."""
+        is_its = (JournalEntry.record_type == kind) & (JournalEntry.record_id == record)
+        came = (JournalEntry.direction == MailDirection.INCOMING) & (JournalEntry.kind == MailKind.MAIL)
+        return await self._session.scalar(select(JournalEntry).where(is_its, came).order_by(JournalEntry.id.desc()).limit(1))
+
+
+def _conditions(wanted: RecordFilter) -> Iterator[ColumnElement[bool]]:
+    for column, value in ((Record.type, wanted.type), (Record.person_id, wanted.person), (Record.parent_id, wanted.parent)):
+        if value:
+            yield column == value
+    if wanted.states:
+        yield Record.state.in_(wanted.states)
+    if wanted.text:
+        yield func.lower(Record.number + " " + Record.title).contains(wanted.text.lower(), autoescape=True)
 
 
 def _alike(value: str) -> str:

@@ -226,8 +226,8 @@ class EmbeddedWork(RecordWork):
         return changes
 
 
-def record_view(row: Record, definition: RecordDefinition) -> RecordView:
-    """Return a record as everybody sees it."""
+def record_view(row: Record, definition: RecordDefinition | None) -> RecordView:
+    """Return a record as everybody sees it; one whose type cannot be read any more is never final."""
     return RecordView(
         type=row.type,
         id=row.id,
@@ -235,7 +235,7 @@ def record_view(row: Record, definition: RecordDefinition) -> RecordView:
         state=row.state,
         title=row.title,
         fields=dict(row.fields),
-        is_final=row.state in definition.final_states,
+        is_final=definition is not None and row.state in definition.final_states,
         person=row.person_id,
     )
 

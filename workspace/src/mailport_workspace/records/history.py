@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mailport_workspace.records.interface import AttachedMail
-from mailport_workspace.tables import Activity, ActivityKind, Record, RecordAttachment, new_id
+from mailport_workspace.records.interface import AttachedMail, RecordRef
+from mailport_workspace.tables import Activity, ActivityKind, JournalEntry, Record, RecordAttachment, new_id
 
 if TYPE_CHECKING:
     from mailport_workspace.store import TenantRows
 
-__all__ = ["bounded_key", "enter_mail", "enter_once", "has_entered", "shown_changes"]
+__all__ = ["bounded_key", "enter_mail", "enter_once", "enter_outgoing", "has_entered", "shown_changes"]
 
 _LONGEST_KEY = 200
 _LONGEST_NAME = 200
@@ -79,6 +79,28 @@ async def enter_mail(rows: TenantRows, record: Record, mail: AttachedMail, *, pe
     await rows.add(*_files(record, entry, mail, size))
 
 
+async def enter_outgoing(rows: TenantRows, record: RecordRef, journal: JournalEntry, text: str) -> None:
+    """Enter a mail that is to be sent about a record of ours; what became of it stands in its own history.
+
+    A record elsewhere is told by the events of the mail.
+    """
+    row = await rows.find_record(record.type, record.id)
+    if row is None:
+        return
+    entry = Activity(
+        record_id=row.id,
+        kind=ActivityKind.MAIL_OUT,
+        key=f"mail.{journal.id}",
+        at=journal.created_at,
+        author=journal.sender[:320],
+        text=_storable(text),
+        changes={"subject": journal.subject, "to": list(journal.recipients)},
+        journal_id=journal.id,
+        person_id=row.person_id,
+    )
+    await rows.add(entry)
+
+
 def shown_changes(old: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return what became what, by field."""
     return {name: [old.get(name, ""), value] for name, value in changed.items()}
@@ -89,9 +111,9 @@ def _files(record: Record, entry: Activity, mail: AttachedMail, original_size: i
         yield RecordAttachment(
             record_id=record.id,
             activity_id=entry.id,
-            filename=file.filename,
+            filename=_storable(file.filename),
             content_type=file.content_type[:200],
-            content_id=(file.content_id or "")[:500],
+            content_id=_storable(file.content_id or "")[:500],
             size=len(file.content),
             content=file.content,
         )
@@ -110,3 +132,8 @@ def _original_name(subject: str) -> str:
     """Return a file name that every system takes."""
     name = re.sub(r"[^\w .-]+", "_", subject).strip(" .")[:_LONGEST_NAME]
     return f"{name or 'message'}.eml"
+
+
+def _storable(text: str) -> str:
+    """Return the text as every database can keep it: without NUL and half characters."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
