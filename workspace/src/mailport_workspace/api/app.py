@@ -13,16 +13,20 @@ from starlette.middleware.cors import CORSMiddleware
 
 from mailport.errors import MailportError
 from mailport_workspace.api import (
+    audit,
     configuration,
     connection_tests,
     errors,
+    health,
     inboxes,
     journal,
+    mail,
     plugins,
     protocols,
     session,
     tokens,
     users,
+    webhooks,
 )
 from mailport_workspace.api.boundary import Boundary, only_json
 from mailport_workspace.api.document import Application
@@ -47,7 +51,11 @@ ROUTERS: Sequence[APIRouter] = (
     inboxes.router,
     plugins.router,
     connection_tests.router,
+    mail.router,
     journal.router,
+    webhooks.router,
+    audit.router,
+    health.router,
 )
 _ALWAYS = errors.can_fail_with(400, 413, 415, 422, 503)
 

@@ -78,7 +78,7 @@ class Explanation(BaseModel):
     happenings: list[HappeningShown]
 
 
-@router.get("", operation_id="list_mails")
+@router.get("")
 async def list_mails(
     actor: Reader, workspace: WorkspaceOf, paging: PagingOf, wanted: Annotated[JournalFilter, Query()]
 ) -> Page[MailSummary]:
@@ -89,21 +89,21 @@ async def list_mails(
     return paging.page(found, lambda entry: [entry.id], MailSummary.of)
 
 
-@router.get("/{mail}", operation_id="read_mail", name="read_mail", responses=_MISSING)
+@router.get("/{mail}", responses=_MISSING)
 async def read_mail(mail: Id, caller: CallerOf, workspace: WorkspaceOf) -> MailShown:
     """Read the history of one mail: steps, attempts, what became of each recipient, quarantine."""
     history = await _history(workspace, caller, mail)
     return MailShown.told(history, with_details=Scope.CONFIGURATION_READ in caller.scopes)
 
 
-@router.get("/{mail}/explanation", operation_id="explain_mail", responses=_MISSING)
+@router.get("/{mail}/explanation", responses=_MISSING)
 async def explain_mail(mail: Id, caller: CallerOf, workspace: WorkspaceOf) -> Explanation:
     """Explain a mail: what happened, in order, and why."""
     history = await _history(workspace, caller, mail)
     return Explanation(summary=history.summary, happenings=[HappeningShown.of(one) for one in history.happenings()])
 
 
-@router.get("/{mail}/related", operation_id="list_related_mails", responses=_MISSING)
+@router.get("/{mail}/related", responses=_MISSING)
 async def list_related_mails(mail: Id, actor: Reader, workspace: WorkspaceOf) -> list[MailSummary]:
     """List the mails of the same conversation or record, and the bounces of this one, the oldest first; at most 100."""
     async with workspace.store.read(actor.tenant) as rows:
@@ -112,7 +112,6 @@ async def list_related_mails(mail: Id, actor: Reader, workspace: WorkspaceOf) ->
 
 @router.get(
     "/{mail}/raw",
-    operation_id="download_mail",
     response_class=StreamingResponse,
     responses=_MISSING | as_file("message/rfc822"),
 )
@@ -125,7 +124,7 @@ async def download_mail(mail: Id, actor: Reader, workspace: WorkspaceOf) -> Stre
     return StreamingResponse(_pieces(workspace, actor.tenant, raw, size), media_type="message/rfc822", headers=headers)
 
 
-@router.get("/{mail}/content", operation_id="read_mail_content", responses=_MISSING)
+@router.get("/{mail}/content", responses=_MISSING)
 async def read_mail_content(mail: Id, actor: Reader, workspace: WorkspaceOf) -> MailContent:
     """Read what a mail says; its HTML comes without anything that could do harm."""
     return await asyncio.to_thread(MailContent.of, await _message(workspace, actor.tenant, mail))
@@ -133,7 +132,6 @@ async def read_mail_content(mail: Id, actor: Reader, workspace: WorkspaceOf) -> 
 
 @router.get(
     "/{mail}/attachments/{number}",
-    operation_id="download_mail_attachment",
     response_class=Response,
     responses=_MISSING | as_file(),
 )

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict,
 from pydantic_core import PydanticCustomError
 
 from mailport import Address, Attachment, Message
-from mailport.errors import ConfigurationError, Problem, UnsupportedFeature
+from mailport.errors import ConfigurationError, UnsupportedFeature
+from mailport_workspace.api.errors import below
 from mailport_workspace.api.shapes import Input, Text
 
 __all__ = ["LARGEST_MAIL", "IdempotencyKey", "NewMail", "NewRecord", "OneLine", "RawOptions", "named_attachment"]
@@ -73,9 +74,16 @@ class NewAttachment(Input):
     inline: bool | None = None
 
     def attachment(self) -> Attachment:
-        """Return it decoded. Raises ``ValueError`` for what is no base64 and ``ConfigurationError`` for a bad media type."""
-        content = base64.b64decode(self.content, validate=True)
-        return named_attachment(self.filename, content, self.content_type, self.content_id, inline=self.inline)
+        """Return it decoded. Raises ``ConfigurationError`` naming ``content`` or ``content_type``."""
+        try:
+            content = base64.b64decode(self.content, validate=True)
+        except ValueError as error:
+            raise ConfigurationError("The content is no base64.", code="message.base64", field="content") from error
+        try:
+            return named_attachment(self.filename, content, self.content_type, self.content_id, inline=self.inline)
+        except ConfigurationError as error:
+            error.field = "content_type"
+            raise
 
 
 class NewHeader(Input):
@@ -182,17 +190,8 @@ def _decoded(attachments: Sequence[NewAttachment]) -> list[Attachment]:
 
 
 def _decode(number: int, attachment: NewAttachment) -> Attachment:
-    place = f"attachments/{number}"
-    try:
+    with below(lambda field: ["attachments", str(number), field]):
         return attachment.attachment()
-    except ConfigurationError as error:
-        raise _wrong(f"{place}/content_type", error.code, error.message) from error
-    except ValueError as error:
-        raise _wrong(f"{place}/content", "message.base64", "The content is no base64.") from error
-
-
-def _wrong(pointer: str, code: str, message: str) -> ConfigurationError:
-    return ConfigurationError(message, code=code, problems=(Problem(pointer, code, message),))
 
 
 def _mailbox(address: str) -> str:

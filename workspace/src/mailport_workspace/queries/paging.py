@@ -14,7 +14,7 @@ __all__ = ["Position", "one_page"]
 Position: TypeAlias = Sequence[str]
 """The sorted columns of a row as text, moments in ISO 8601."""
 
-Rows = TypeVar("Rows", bound=Select[Any])
+Rows = TypeVar("Rows", bound=Select[*tuple[Any, ...]])
 
 
 def one_page(
