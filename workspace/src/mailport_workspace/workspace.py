@@ -10,6 +10,7 @@ from mailport_workspace.access.tokens import Tokens
 from mailport_workspace.connection_tests import ConnectionTests
 from mailport_workspace.engines.choosing import engine_of
 from mailport_workspace.http import WebClient
+from mailport_workspace.intake.process import Processing
 from mailport_workspace.observing import metrics
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.plugins import Plugins
@@ -19,6 +20,8 @@ from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.store import Store
 from mailport_workspace.tenants.configuration import Configurations
 from mailport_workspace.tenants.inboxes import Inboxes
+from mailport_workspace.tenants.incoming_rules import IncomingRules
+from mailport_workspace.tenants.options import Options
 from mailport_workspace.tenants.transfer import Transfer
 from mailport_workspace.tenants.users import Users
 from mailport_workspace.webhooks.deliver import Deliveries
@@ -47,6 +50,9 @@ class Workspace:
         self.sign_ins = SignIns(self.store, self.users)
         self.tokens = Tokens(self.store)
         self.records: RecordStore = EmbeddedRecords(self.store)
+        self.options = Options(self.store)
+        self.incoming_rules = IncomingRules(self.store)
+        self.processing = Processing(self.store, self.mailport, self.ring, self.records)
         self.outbox = Outbox(self.store, self.mailport, self.ring, self.engine)
         self.web = WebClient(settings.egress)
         self.webhooks = Webhooks(self.store, self.ring, settings.egress)

@@ -9,6 +9,7 @@ from mailport_workspace.queries.intake import AcrossIntake, IntakeQueries
 from mailport_workspace.queries.journal import JournalQueries
 from mailport_workspace.queries.observing import AcrossObserving
 from mailport_workspace.queries.outbox import AcrossOutbox, OutboxQueries
+from mailport_workspace.queries.processing import ProcessingQueries
 from mailport_workspace.queries.records import RecordQueries
 from mailport_workspace.queries.tenants import AcrossTenants, TenantQueries
 from mailport_workspace.queries.webhooks import AcrossWebhooks, WebhookQueries
@@ -21,6 +22,7 @@ class TenantRows(
     AccessQueries,
     JournalQueries,
     OutboxQueries,
+    ProcessingQueries,
     RecordQueries,
     WebhookQueries,
     IntakeQueries,

@@ -11,8 +11,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from mailport.errors import Problem
 from mailport.fields import Capabilities, MailAddress, setting
+from mailport_workspace.tables import Inbox
 
-__all__ = ["Handling", "PostProcessing", "Processor", "default_post_processing", "handling_problems"]
+__all__ = ["Handling", "PostProcessing", "Processor", "default_post_processing", "handling_of", "handling_problems"]
 
 _OWN_PROCESSOR = frozenset({"incident", "problem"})
 _UPDATE_ONLY = "service_request"
@@ -72,11 +73,19 @@ class Handling(BaseModel):
     link_person: bool = setting(False, label="Create or link the sender")
     permitted_domains: tuple[Annotated[str, AfterValidator(_domain)], ...] = setting((), label="Permitted domains")
     import_connection: str = setting("", label="Data Import Connection", max_length=200)
+    subject_field: str = setting("subject", label="Field for the subject", max_length=100, advanced=True)
+    body_field: str = setting("description", label="Field for the text", max_length=100, advanced=True)
 
     @property
     def stored(self) -> dict[str, Any]:
         """What the row keeps as data; name and state have columns."""
         return self.model_dump(mode="json", exclude={"name", "enabled"})
+
+
+def handling_of(row: Inbox) -> Handling:
+    """Return what is done with the mail of a stored inbox; fields of another release are left out."""
+    stored = {name: value for name, value in row.handling.items() if name in Handling.model_fields}
+    return Handling.model_validate({**stored, "name": row.name, "enabled": row.enabled})
 
 
 def default_post_processing(capabilities: Capabilities) -> PostProcessing:

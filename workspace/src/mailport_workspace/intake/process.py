@@ -1,0 +1,141 @@
+"""Processing: a staged mail becomes a record, part of one, or waits for a person. The only place here that does I/O.
+
+Recognise -> gates and rules -> which record -> processor -> settle. What a mail contains never raises: it decides the verdict.
+What raises (the database, a record store elsewhere) can help when it is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import asdict, replace
+from functools import partial
+
+from mailport import Mailport
+from mailport.errors import ConfigurationError, NotFound
+from mailport.policies.keywords import KeywordReply
+from mailport.policies.templates import BodyRecords
+from mailport_workspace.intake.about import read_case
+from mailport_workspace.intake.bounced import process_bounce
+from mailport_workspace.intake.case import Case, stored_text
+from mailport_workspace.intake.earlier import read_correspondents, read_earlier
+from mailport_workspace.intake.failures import failure_record
+from mailport_workspace.intake.gates import gate, is_bounce
+from mailport_workspace.intake.match import find_record
+from mailport_workspace.intake.processors import PROCESSORS
+from mailport_workspace.intake.verdict import Received, Settle, StepNote, Verdict
+from mailport_workspace.observing.context import working_on
+from mailport_workspace.records.interface import RecordRef, RecordStore, RecordWork
+from mailport_workspace.sealing import KeyRing
+from mailport_workspace.store import Store, TenantRows
+from mailport_workspace.tables import StepState
+from mailport_workspace.tenants.incoming_rules import first_fitting
+from mailport_workspace.webhooks.events import Event
+from mailport_workspace.webhooks.tell import tell
+
+__all__ = ["Processing"]
+
+_log = logging.getLogger(__name__)
+
+
+class Processing:
+    """Decides what becomes of received mail, for all tenants."""
+
+    def __init__(self, store: Store, mailport: Mailport, ring: KeyRing, records: RecordStore) -> None:
+        self._store = store
+        self._mailport = mailport
+        self._ring = ring
+        self._records = records
+
+    async def process(self, received: Received, settle: Settle) -> None:
+        """Process one mail; ``settle`` writes the verdict in the transaction in which its records are made."""
+        with working_on(tenant=received.tenant, inbox=received.inbox_id, message=received.journal_id):
+            try:
+                await self._process(received, settle)
+            except ConfigurationError as error:
+                if error.code != "store.conflict":
+                    raise
+                await self._process(received, settle)  # somebody made the same thing at the same moment: now it is there
+
+    async def failed(self, received: Received, error: BaseException, settle: Settle) -> None:
+        """End a mail whose processing failed for the last time: an incident tells of it, unless the tenant wants none."""
+        with working_on(tenant=received.tenant, inbox=received.inbox_id, message=received.journal_id):
+            case = await self._case(received)
+            try:
+                await self._fail(case, error, settle)
+            except (ConfigurationError, NotFound) as second:  # nothing may keep a failed mail from being parked
+                case.note("record", f"no incident was made: {second}", state=StepState.FAILED, code=second.code)
+                await self._fail(replace(case, options=case.options.model_copy(update=_NO_INCIDENT)), error, settle)
+
+    async def _fail(self, case: Case, error: BaseException, settle: Settle) -> None:
+        async with self._records.work(case.received.tenant) as work:
+            verdict = await failure_record(work, case, error)
+            await work.settle(partial(_finish, settle, verdict))
+        _tell(verdict)
+
+    async def _process(self, received: Received, settle: Settle) -> None:
+        case = await self._case(received)
+        await asyncio.to_thread(self._recognise, case)
+        await self._look_back(case)
+        async with self._records.work(received.tenant) as work:
+            verdict = replace(await _decide(work, case), conversation_id=_conversation_id(case))
+            await work.settle(partial(_finish, settle, verdict))
+        _tell(verdict)
+
+    async def _case(self, received: Received) -> Case:
+        async with self._store.read(received.tenant) as rows:
+            return await read_case(rows, received, self._ring)
+
+    def _recognise(self, case: Case) -> None:
+        """Look at the mail, which may be large: not in the event loop."""
+        case.findings = self._mailport.recognise(case.message, case.rules)
+        case.text = stored_text(case.message, case.findings, case.options)
+        case.rule = first_fitting(case.incoming_rules, case.message, text=case.text, size=case.size)
+        case.note("recognise", "; ".join(f"{name}: {getattr(found, 'reason', '')}" for name, found in case.findings.items()))
+
+    async def _look_back(self, case: Case) -> None:
+        """Read what the journal knows, and who takes part in the record where the mail may change it."""
+        async with self._store.read(case.received.tenant) as rows:
+            case.earlier = await read_earlier(rows, case)
+        if case.finding("keyword", KeywordReply) is None and case.finding("template", BodyRecords) is None:
+            return
+        async with self._records.work(case.received.tenant) as work:  # not settled: it only looks
+            record = await find_record(work, replace(case, steps=[]))
+        if record is not None:
+            async with self._store.read(case.received.tenant) as rows:
+                case.earlier = replace(case.earlier, correspondents=await read_correspondents(rows, record))
+
+
+_NO_INCIDENT = {"incident_on_failure": False}
+
+
+async def _decide(work: RecordWork, case: Case) -> Verdict:
+    """Name the stages: gates, reports about mail of ours, the processor of the inbox."""
+    stopped = gate(case)
+    if stopped is not None:
+        return stopped
+    if is_bounce(case) and not case.is_released:
+        return await process_bounce(work, case)
+    return await PROCESSORS[case.handling.processor](work, case)
+
+
+async def _finish(settle: Settle, verdict: Verdict, rows: TenantRows) -> None:
+    """Write the verdict; other systems are told of a bounce by the mail that it concerns."""
+    await settle(rows, verdict)
+    if verdict.bounced:
+        record = asdict(RecordRef(type=ref.type, id=ref.id, number=ref.number)) if (ref := verdict.record) else None
+        await tell(rows, Event.MAIL_BOUNCED, {"reason": verdict.last_error, "journal_id": verdict.related_id, "record": record})
+
+
+def _conversation_id(case: Case) -> str:
+    return str(getattr(case.findings.get("conversation"), "id", ""))
+
+
+def _tell(verdict: Verdict) -> None:
+    """Log what became of the mail, and every step that did not end well (LOG-01)."""
+    troubles = [_said(step) for step in verdict.steps if step.state is not StepState.DONE and step.code]
+    _log.info("%s%s", verdict.outcome, f": {'; '.join(troubles)}" if troubles else "")
+
+
+def _said(step: StepNote) -> str:
+    return f"{step.step} ({step.code}) {step.text}"
