@@ -4,10 +4,11 @@ import itertools
 import os
 import pwd
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -29,6 +30,8 @@ class Postgres:
         self.port = free_port()
         self.password = secrets.token_urlsafe(16)
         self._binaries = binaries
+        self._processes = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, role: str, database: str) -> str:
         """The URL by which `role` reaches `database`."""
@@ -51,6 +54,24 @@ class Postgres:
             host=HOST, port=self.port, user="admin", password=self.password, dbname=database, autocommit=True
         )
 
+    def start(self) -> None:
+        """Serve, until `crash` or `end`."""
+        options = {"listen_addresses": HOST, "port": self.port, "unix_socket_directories": "", "fsync": "off"}
+        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        command = [*_unprivileged(self.folder), f"{self._binaries}/postgres", "-D", str(self.folder / "data"), *settings]
+        self._process = self._processes.enter_context(foreground(command, ports=[self.port], log=self.folder / "log"))
+        _wait_until_ready(self)
+
+    def crash(self) -> None:
+        """Stop at once, as `stop -m immediate` does: every connection is cut, the log is replayed at the next start."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+
+    def end(self) -> None:
+        """Stop for good."""
+        self._processes.close()
+
     def dump(self, database: str) -> bytes:
         """Everything in `database`, as text."""
         command = [f"{self._binaries}/pg_dump", "-h", HOST, "-p", str(self.port), "-U", "admin", database]
@@ -64,16 +85,14 @@ def serve_postgres() -> Iterator[Postgres]:
     binaries = _binaries()
     with private_folder("postgres") as folder:
         server = Postgres(folder, binaries)
-        prefix = _unprivileged(folder)
-        _make_cluster(server, [*prefix, f"{binaries}/initdb"])
-        options = {"listen_addresses": HOST, "port": server.port, "unix_socket_directories": "", "fsync": "off"}
-        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        command = [*prefix, f"{binaries}/postgres", "-D", str(folder / "data"), *settings]
-        with foreground(command, ports=[server.port], log=folder / "log"):
-            _wait_until_ready(server)
+        _make_cluster(server, [*_unprivileged(folder), f"{binaries}/initdb"])
+        server.start()
+        try:
             for role in server.roles:
                 server.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{server.password}'")
             yield server
+        finally:
+            server.end()
 
 
 def _binaries() -> str:

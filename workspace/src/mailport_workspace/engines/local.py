@@ -122,24 +122,32 @@ def _only_worker(database: Path | None) -> Iterator[None]:
     if database is None:
         yield
         return
-    lock = sqlite3.connect(f"{database}.worker", timeout=0, isolation_level=None)
+    lock = _taken(database)
     try:
-        _take(lock, database)
         yield
     finally:
         lock.close()
 
 
-def _take(lock: sqlite3.Connection, database: Path) -> None:
+def _taken(database: Path) -> sqlite3.Connection:
+    lock = None
     try:
+        lock = sqlite3.connect(f"{database}.worker", timeout=0, isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
-        is_taken = error.sqlite_errorname == "SQLITE_BUSY"
-        raise ConfigurationError(
-            f"Another process is the worker of {database} already: a database file has only one."
-            if is_taken
-            else f"The lock file {database}.worker cannot be used: {error}.",
-            code="settings.engine_taken" if is_taken else "settings.unwritable",
-            field="engine",
-            remedy="Stop the other process, or use PostgreSQL, where there may be many workers." if is_taken else "",
-        ) from error
+        if lock is not None:
+            lock.close()
+        raise _refusal(database, error) from error
+    return lock
+
+
+def _refusal(database: Path, error: sqlite3.OperationalError) -> ConfigurationError:
+    if error.sqlite_errorname != "SQLITE_BUSY":
+        said = f"The lock file {database}.worker cannot be used: {error}."
+        return ConfigurationError(said, code="settings.unwritable", field="database_url", remedy="Make its folder writable.")
+    return ConfigurationError(
+        f"Another process is the worker of {database} already: a database file has only one.",
+        code="settings.engine_taken",
+        field="engine",
+        remedy="Stop the other process, or use PostgreSQL, where there may be many workers.",
+    )

@@ -30,6 +30,9 @@ __all__ = ["ProcrastinateEngine", "engine"]
 _PATIENCE = 5.0
 """Seconds to wait for a connection, and at most between two looks for lost jobs."""
 
+_NEXT_IN_LINE = 0.5
+"""Seconds until a job is begun that waited for the end of another one of its key: nobody is told of that end."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -168,6 +171,7 @@ class ProcrastinateEngine(Engine):
             self._app,
             queues=self._kinds,
             concurrency=self._concurrency,
+            fetch_job_polling_interval=_NEXT_IN_LINE,
             shutdown_graceful_timeout=self._drain_limit,
             delete_jobs=DeleteJobCondition.ALWAYS,  # what failed is logged, and due again where rows say so
             install_signal_handlers=False,
