@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from mailport.errors import ConfigurationError, NotFound, Problem
+from mailport.errors import ConfigurationError, MailportError, NotFound, Problem
+from mailport_workspace.observing.logs import set_up_logging
 from mailport_workspace.schema import require_current
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.workspace import Workspace
 
-__all__ = ["opened", "operator_of", "read_settings", "within"]
+__all__ = ["opened", "operator_of", "read_settings", "run_with_log", "within"]
 
 Result = TypeVar("Result")
 
@@ -47,6 +49,18 @@ def within(work: Callable[[Workspace], Awaitable[Result]]) -> Result:
             return await work(workspace)
 
     return asyncio.run(run())
+
+
+def run_with_log(settings: WorkspaceSettings, work: Coroutine[Any, Any, None]) -> None:
+    """Run the work of a process that logs; a fault of ours stands in the log with the place in the code."""
+    set_up_logging(settings.log_format, settings.log_level)
+    try:
+        asyncio.run(work)
+    except (MailportError, KeyboardInterrupt):
+        raise
+    except Exception:
+        logging.getLogger(__name__).exception("There is a fault in mailport or in a plugin.")
+        raise
 
 
 @asynccontextmanager

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
-from mailport_workspace.cli.deployment import read_settings
-from mailport_workspace.observing.logs import set_up_logging
+from mailport_workspace.cli.deployment import read_settings, run_with_log
 from mailport_workspace.serving import serve as serve_until_stopped
 
 __all__ = ["serve"]
@@ -23,6 +20,5 @@ def serve(host: str, port: int, *, worker: bool | None) -> None:
     Put a reverse proxy that speaks TLS before it.
     """
     settings = read_settings()
-    set_up_logging(settings.log_format, settings.log_level)
     works = settings.is_embedded if worker is None else worker
-    asyncio.run(serve_until_stopped(settings, host=host, port=port, works=works))
+    run_with_log(settings, serve_until_stopped(settings, host=host, port=port, works=works))

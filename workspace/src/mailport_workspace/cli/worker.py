@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
-from mailport_workspace.cli.deployment import read_settings
-from mailport_workspace.observing.logs import set_up_logging
+from mailport_workspace.cli.deployment import read_settings, run_with_log
 from mailport_workspace.serving import work
 
 __all__ = ["worker"]
@@ -20,5 +17,4 @@ def worker() -> None:
     On PostgreSQL start as many as you like, on as many machines. A SQLite file has one worker only: `serve` is it already.
     """
     settings = read_settings()
-    set_up_logging(settings.log_format, settings.log_level)
-    asyncio.run(work(settings))
+    run_with_log(settings, work(settings))
