@@ -14,9 +14,14 @@ from mailport_workspace.intake.process import Processing
 from mailport_workspace.observing import metrics
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.plugins import Plugins
+from mailport_workspace.records.chosen import ChosenRecords, RecordStoreKeys
+from mailport_workspace.records.definitions import RecordTypes
+from mailport_workspace.records.desk import RecordDesk
 from mailport_workspace.records.embedded import EmbeddedRecords
 from mailport_workspace.records.interface import RecordStore
+from mailport_workspace.records.webhook import WebhookRecords
 from mailport_workspace.settings import WorkspaceSettings
+from mailport_workspace.shared_tokens import SharedTokens
 from mailport_workspace.store import Store
 from mailport_workspace.tenants.configuration import Configurations
 from mailport_workspace.tenants.inboxes import Inboxes
@@ -37,7 +42,8 @@ class Workspace:
         self.settings = settings
         self.store = Store(settings.application_url, settings.operator_url)
         self.ring = settings.key_ring()
-        self.mailport = settings.mailport(plugins=[metrics.Observer()])
+        tokens = None if settings.is_embedded else SharedTokens(self.store, self.ring)
+        self.mailport = settings.mailport(plugins=[metrics.Observer()], tokens=tokens)
         metrics.label_tenants(settings.metrics_by_tenant)
         self.engine = engine_of(settings)
         self.configurations = Configurations(self.store, self.mailport, self.ring)
@@ -49,12 +55,16 @@ class Workspace:
         self.users = Users(self.store)
         self.sign_ins = SignIns(self.store, self.users)
         self.tokens = Tokens(self.store)
-        self.records: RecordStore = EmbeddedRecords(self.store)
         self.options = Options(self.store)
         self.incoming_rules = IncomingRules(self.store)
         self.processing = Processing(self.store, self.mailport, self.ring, self.records)
         self.outbox = Outbox(self.store, self.mailport, self.ring, self.engine)
         self.web = WebClient(settings.egress)
+        embedded = EmbeddedRecords(self.store)
+        self.records: RecordStore = ChosenRecords(self.store, embedded, WebhookRecords(self.store, self.ring, self.web))
+        self.record_store_keys = RecordStoreKeys(self.store, self.ring)
+        self.record_types = RecordTypes(self.store)
+        self.desk = RecordDesk(self.store, embedded, self.outbox, self.configurations)
         self.webhooks = Webhooks(self.store, self.ring, settings.egress)
         self.deliveries = Deliveries(self.store, self.ring, self.web)
         self.transfer = Transfer(self.store, self.configurations, self.inboxes)

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from mailport_workspace.records.interface import PersonView
 from mailport_workspace.tables import Person
+from mailport_workspace.tenants.options import options_of
 
 if TYPE_CHECKING:
     from mailport_workspace.store import TenantRows
 
-__all__ = ["DEFAULT_UNIT", "known_person", "make_person", "person_view"]
-
-DEFAULT_UNIT = "Default"
-"""The organisational unit of people whom mail made (INB-11)."""
+__all__ = ["known_person", "make_person", "person_view"]
 
 _LONGEST_NAME = 300
 
@@ -25,8 +23,9 @@ async def known_person(rows: TenantRows, email: str) -> PersonView | None:
 
 
 async def make_person(rows: TenantRows, email: str, name: str) -> PersonView:
-    """Make an inactive person in the default unit, or return the one that is there."""
-    row = await rows.ensure_person(Person(email=_folded(email), name=name[:_LONGEST_NAME], unit=DEFAULT_UNIT, active=False))
+    """Make an inactive person in the tenant's default unit, or return the one that is there (INB-11)."""
+    unit = options_of(await rows.tenant()).default_unit
+    row = await rows.ensure_person(Person(email=_folded(email), name=name[:_LONGEST_NAME], unit=unit, active=False))
     return person_view(row)
 
 
