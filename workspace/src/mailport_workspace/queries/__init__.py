@@ -9,6 +9,7 @@ from mailport_workspace.queries.intake import AcrossIntake, IntakeQueries
 from mailport_workspace.queries.journal import JournalQueries
 from mailport_workspace.queries.observing import AcrossObserving
 from mailport_workspace.queries.outbox import AcrossOutbox, OutboxQueries
+from mailport_workspace.queries.overview import AcrossOverview, OverviewQueries
 from mailport_workspace.queries.processing import ProcessingQueries
 from mailport_workspace.queries.records import RecordQueries
 from mailport_workspace.queries.tenants import AcrossTenants, TenantQueries
@@ -21,6 +22,7 @@ class TenantRows(
     TenantQueries,
     AccessQueries,
     JournalQueries,
+    OverviewQueries,
     OutboxQueries,
     ProcessingQueries,
     RecordQueries,
@@ -40,5 +42,6 @@ class OperatorRows(
     AcrossIntake,
     AcrossConnectionTests,
     AcrossOutbox,
+    AcrossOverview,
 ):
     """The rows of all tenants, within one transaction."""
