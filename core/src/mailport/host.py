@@ -40,7 +40,8 @@ class Mailport:
 
     ``plugins`` are plugin objects of the host's own, before the installed ones. ``egress`` says which hosts accounts may
     reach, ``local_root`` below which folder transports may keep mail on this machine. ``allow_legacy_tls`` lets Basic
-    inboxes speak TLS 1.0; ``default_component_type`` counts for incoming accounts that do not say theirs.
+    inboxes speak TLS 1.0; ``default_component_type`` counts for incoming accounts that do not say theirs. ``tokens`` keeps
+    access tokens; a host of several processes shares them there.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Mailport:
         allow_legacy_tls: bool = False,
         default_component_type: ComponentType = ComponentType.ADVANCED,
         limits: SessionLimits | None = None,
+        tokens: TokenCache | None = None,
         client_name: str = "localhost.localdomain",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -61,7 +63,7 @@ class Mailport:
         self._default_component_type = default_component_type
         self._services = Services(
             egress=egress or EgressPolicy(),
-            tokens=TokenCache(clock),
+            tokens=tokens or TokenCache(clock),
             local_root=Path(local_root) if local_root is not None else None,
             client_name=client_name,
             clock=clock,
@@ -114,6 +116,10 @@ class Mailport:
     async def submit(self, message: Message, account: Account) -> Receipt:
         """Send one message; may be called concurrently. Returns the receipt, raises a ``MailportError``."""
         return await submit(message, account, self._registry, self._pool)
+
+    def capacity(self, account: Account) -> int:
+        """Return how many messages this account can have under way at once, as far as its open sessions tell; more wait."""
+        return self._pool.capacity(account)
 
     @asynccontextmanager
     async def poll(self, account: Account, cursor: Cursor = None, limit: int | None = None) -> AsyncIterator[Round]:

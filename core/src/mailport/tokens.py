@@ -47,7 +47,7 @@ class Token:
 
 
 class TokenCache:
-    """Tokens by credential, for one event loop."""
+    """Tokens by credential, for one event loop. A host that shares tokens between processes overrides ``obtain``."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -77,8 +77,12 @@ class TokenCache:
         if self._known.get(credential, ("",))[0] == value:
             del self._known[credential]
 
+    async def obtain(self, credential: str, fetch: Callable[[], Awaitable[Token]]) -> Token:  # noqa: ARG002 - for those who override
+        """Return a token that this cache does not have; called once at a time for each credential."""
+        return await fetch()
+
     async def _fetch(self, credential: str, fetch: Callable[[], Awaitable[Token]]) -> str:
-        token = await fetch()
+        token = await self.obtain(credential, fetch)
         early = min(EARLY, token.lifetime / 2)  # a token that lives for less than two minutes is still used
         self._known[credential] = (token.value, self._clock() + token.lifetime - early)
         return token.value

@@ -1,4 +1,4 @@
-"""What belongs to the deployment as a whole: workers and facts."""
+"""What belongs to the deployment as a whole: workers, shared tokens, facts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mailport_workspace.queries.base import Across
-from mailport_workspace.tables import Fact, Worker, now
+from mailport_workspace.tables import Fact, SharedToken, Worker, now
 
 __all__ = ["AcrossDeployment"]
 
@@ -33,6 +34,12 @@ class AcrossDeployment(Across):
     async def remove_worker(self, worker: str) -> None:
         """Forget a worker that has ended."""
         await self._session.execute(delete(Worker).where(Worker.id == worker))
+
+    async def shared_token(self, key: str) -> SharedToken:
+        """Return what is known of a token, made where there was nothing; locked until the transaction ends."""
+        insert = postgresql.insert if self._session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        await self._session.execute(insert(SharedToken).values(key=key, sealed="").on_conflict_do_nothing())
+        return (await self._session.scalars(select(SharedToken).where(SharedToken.key == key).with_for_update())).one()
 
     async def fact(self, name: str) -> dict[str, Any]:
         """Return what every process shall know under that name; empty where nobody said anything yet."""
