@@ -50,3 +50,21 @@ def stored(workspace):
         return entry
 
     return stored
+
+
+@pytest.fixture
+def outgoing(workspace):
+    """Give a tenant an outgoing account; by default one that nobody listens for."""
+
+    async def outgoing(actor, **more):
+        form = {
+            "protocol": "smtp",
+            "authentication": "none",
+            "host": "127.0.0.1",
+            "port": 9,
+            "use_ssl_tls": "none",
+            "user_name": "desk@example.org",
+        }
+        await workspace.configurations.save(actor, form | more)
+
+    return outgoing

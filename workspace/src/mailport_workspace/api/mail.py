@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Body, Depends, File, Form, Header, Query, Request, Response, UploadFile
 from pydantic import BaseModel, Field, Json
@@ -15,6 +15,7 @@ from mailport_workspace.access.caller import Caller, Scope
 from mailport_workspace.api.access import CallerOf, WorkspaceOf
 from mailport_workspace.api.errors import below, can_fail_with
 from mailport_workspace.api.new_mail import LARGEST_MAIL, IdempotencyKey, NewMail, NewRecord, RawOptions, named_attachment
+from mailport_workspace.outbox.enqueue import Submitted
 from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.tables import OutboxState
 from mailport_workspace.workspace import Workspace
@@ -37,6 +38,11 @@ class AcceptedMail(BaseModel):
     outbox_id: str
     state: OutboxState
     is_new: bool
+
+    @classmethod
+    def of(cls, submitted: Submitted) -> Self:
+        """Return what the caller is told."""
+        return cls(id=submitted.journal_id, outbox_id=submitted.outbox_id, state=submitted.state, is_new=submitted.is_new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ async def accept(
         origin="user" if caller.sign_in else "api",
         hold=options.hold,
     )
-    return AcceptedMail(id=submitted.journal_id, outbox_id=submitted.outbox_id, state=submitted.state, is_new=submitted.is_new)
+    return AcceptedMail.of(submitted)
 
 
 def _require_recipients(message: Message) -> None:

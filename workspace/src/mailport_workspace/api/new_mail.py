@@ -15,7 +15,18 @@ from mailport.errors import ConfigurationError, UnsupportedFeature
 from mailport_workspace.api.errors import below
 from mailport_workspace.api.shapes import Input, Text
 
-__all__ = ["LARGEST_MAIL", "IdempotencyKey", "NewMail", "NewRecord", "OneLine", "RawOptions", "named_attachment"]
+__all__ = [
+    "LARGEST_MAIL",
+    "IdempotencyKey",
+    "Mailbox",
+    "Mailboxes",
+    "NewAttachment",
+    "NewMail",
+    "NewRecord",
+    "RawOptions",
+    "decoded",
+    "named_attachment",
+]
 
 LARGEST_MAIL = 50 * 1024 * 1024
 """Bytes of a request that brings a mail; base64 makes an attachment a third larger."""
@@ -171,7 +182,7 @@ class NewMail(SendOptions):
             subject=self.subject,
             text=self.text,
             html=self.html,
-            attachments=[*_decoded(self.attachments), *more],
+            attachments=[*decoded(self.attachments), *more],
             headers=tuple((header.name, header.value) for header in self.headers),
             in_reply_to=self.in_reply_to or "",
             references=tuple(self.references),
@@ -185,7 +196,8 @@ def named_attachment(name: str, content: bytes, kind: str, content_id: str, *, i
     return Attachment(filename=name, content=content, content_type=kind, content_id=content_id or None, inline=is_inline)
 
 
-def _decoded(attachments: Sequence[NewAttachment]) -> list[Attachment]:
+def decoded(attachments: Sequence[NewAttachment]) -> list[Attachment]:
+    """Return attachments of a body decoded; an error points at the one that is wrong."""
     return [_decode(number, attachment) for number, attachment in enumerate(attachments)]
 
 

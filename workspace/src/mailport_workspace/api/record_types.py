@@ -1,0 +1,84 @@
+"""The types of records: built-in ones, what a tenant adds to them, and its own; and the texts that people fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path, Query
+
+from mailport.errors import NotFound
+from mailport.policies.templates import produce
+from mailport_workspace.access.caller import Scope
+from mailport_workspace.api.access import WorkspaceOf, allowed
+from mailport_workspace.api.errors import below, can_fail_with
+from mailport_workspace.api.record_shapes import Template, TypeShown
+from mailport_workspace.api.records import Reader
+from mailport_workspace.records.catalogue import read_catalogue
+from mailport_workspace.store import TenantRows
+from mailport_workspace.tenants.actor import Actor
+from mailport_workspace.tenants.handling import Handling
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/record-types", tags=["records"], responses=can_fail_with(401, 403))
+
+Writer = Annotated[Actor, allowed(Scope.CONFIGURATION_WRITE)]
+Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,59}$", examples=["incident"])]
+Definition = Annotated[
+    dict[str, Any],
+    Body(
+        description="The type as the list shows it; of a built-in one only what is added: fields, states, label.",
+        examples=[{"label": "Laptop", "prefix": "LAP", "fields": [{"name": "owner", "label": "Owner", "mandatory": True}]}],
+    ),
+]
+
+
+@router.get("")
+async def list_record_types(actor: Reader, workspace: WorkspaceOf) -> list[TypeShown]:
+    """List the types by name."""
+    return [TypeShown.of(view) for view in await workspace.record_types.list(actor)]
+
+
+@router.put("/{name}", responses=can_fail_with(409))
+async def save_record_type(name: Name, definition: Definition, actor: Writer, workspace: WorkspaceOf) -> TypeShown:
+    """Define a type, or extend a built-in one."""
+    with below(_place):
+        return TypeShown.of(await workspace.record_types.save(actor, name, definition))
+
+
+@router.delete("/{name}", status_code=204, responses=can_fail_with(404, 409))
+async def remove_record_type(name: Name, actor: Writer, workspace: WorkspaceOf) -> None:
+    """Remove a type without records, or make a built-in one what it was."""
+    await workspace.record_types.remove(actor, name)
+
+
+@router.get("/{name}/template", responses=can_fail_with(404))
+async def read_template(
+    name: Name,
+    actor: Reader,
+    workspace: WorkspaceOf,
+    inbox: Annotated[str, Query(pattern="^[0-9a-f]{32}$", description="Whose separators are used.")] | None = None,
+    records: Annotated[int, Query(ge=1, le=100, description="For how many records.")] = 1,
+) -> Template:
+    """Return a text to fill in: the mandatory fields of a type, with the separators of an inbox."""
+    async with workspace.store.read(actor.tenant) as rows:
+        handling = await _handling(rows, inbox)
+        definition = (await read_catalogue(rows)).get(name)
+    if definition is None:
+        raise NotFound("There is no such type of record.", code="store.missing", remedy="Reload the list.")
+    labels = [field.label for field in definition.fields if field.mandatory]
+    return Template(text=produce(labels, handling.field_separator, handling.record_marker, records=records))
+
+
+async def _handling(rows: TenantRows, inbox: str | None) -> Handling:
+    if inbox is None:
+        return Handling(name="any")
+    row = await rows.inbox(inbox)
+    known = {name: value for name, value in row.handling.items() if name in Handling.model_fields}
+    return Handling.model_validate({**known, "name": row.name})
+
+
+def _place(field: str) -> Sequence[str]:
+    """Return where a field stands: the service names a field of a field as ``fields/0/name``."""
+    return field.split("/")
