@@ -74,6 +74,16 @@ async def test_sessions_are_opened_as_far_as_needed_and_allowed():
     assert bench.log == ["open", "open", "close", "close"]
 
 
+async def test_capacity_follows_what_open_sessions_take():
+    """A host asks how many messages it may begin: one a session until one is open and says more."""
+    bench = Bench()
+    assert bench.pool.capacity(bench.account) == 2
+    bench.gate.set()
+    await bench.use()
+    assert bench.pool.capacity(bench.account) == 4
+    await bench.pool.close()
+
+
 async def test_a_session_is_replaced_after_its_last_message():
     """A sender that takes three messages is closed after the third."""
     bench = Bench(max_sessions=1)

@@ -115,6 +115,12 @@ class SessionPool:
         finally:
             self._give_back(shelf, slot)
 
+    def capacity(self, account: Account) -> int:
+        """Return how many messages may be under way at once; until a session is open, one a session."""
+        shelf = self._shelves.get(account.key)
+        each = max((slot.sender.max_in_flight for slot in shelf.slots), default=1) if shelf else 1
+        return self._limit(account) * each
+
     def drop_idle(self, account: Account) -> None:
         """Close the account's idle sessions: one of them turned out to be stale, the others are no younger."""
         shelf = self._shelf(account)
@@ -141,8 +147,10 @@ class SessionPool:
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     def _shelf(self, account: Account) -> _Shelf:
-        limit = getattr(account.settings, "max_connections", None) or self._limits.max_sessions
-        return self._shelves.setdefault(account.key, _Shelf(account.key, limit))
+        return self._shelves.setdefault(account.key, _Shelf(account.key, self._limit(account)))
+
+    def _limit(self, account: Account) -> int:
+        return getattr(account.settings, "max_connections", None) or self._limits.max_sessions
 
     def _tidy(self, shelf: _Shelf) -> None:
         """Drop a shelf that nobody needs: settings change, and each change is another account here."""

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from mailport_workspace import connection_tests
 from mailport_workspace.engines import Job
+from mailport_workspace.outbox import outbox
 from mailport_workspace.store import OperatorRows
 from mailport_workspace.webhooks import deliver
 from mailport_workspace.workspace import Workspace
@@ -36,5 +37,6 @@ def chores_of(workspace: Workspace) -> tuple[Chore, ...]:
             workspace.connection_tests.run,
             lambda rows, at: rows.due_connection_tests(lost_before=at - connection_tests.LOST),
         ),
+        Chore(outbox.JOB, workspace.outbox.drain, lambda rows, at: rows.due_outbox(at, lost_before=at - outbox.LOST)),
         Chore("webhooks", workspace.deliveries.deliver, lambda rows, at: rows.due_webhooks(at, lost_before=at - deliver.LEASE)),
     )

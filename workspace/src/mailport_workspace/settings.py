@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from mailport import Mailport
+from mailport import Mailport, SessionLimits
 from mailport.egress import EgressPolicy
 from mailport.errors import ConfigurationError
 from mailport.fields import ComponentType
@@ -18,6 +18,9 @@ from mailport_workspace.observing.logs import LogFormat
 from mailport_workspace.sealing import KeyRing, keys_of_file
 
 __all__ = ["WorkspaceSettings"]
+
+
+_LONGEST_WAIT = 7 * 24 * 60
 
 
 class WorkspaceSettings(BaseSettings):
@@ -32,6 +35,7 @@ class WorkspaceSettings(BaseSettings):
     dead after ``worker_timeout`` seconds without a sign of life, and has ``drain_limit`` seconds to finish when it is stopped.
     ``public_url`` is how people reach the service (``https://mail.example.org``), where a proxy stands before it;
     ``cors_origins`` are the web sites whose scripts may call the API with a token.
+    A mail is tried ``max_attempts`` times by itself, with ``retry_waits`` minutes between the tries; the last wait repeats.
     ``retention_*`` is how many days the history of mails, their bytes, and finished tasks are kept.
 
     ``log_format`` is ``console`` or ``json``, ``log_level`` the least that is logged. ``metrics_port`` opens a port for
@@ -57,6 +61,8 @@ class WorkspaceSettings(BaseSettings):
     worker_concurrency: int = Field(32, ge=1)
     worker_timeout: float = Field(60.0, gt=0)
     drain_limit: float = Field(20.0, ge=0)
+    max_attempts: int = Field(12, ge=1)
+    retry_waits: Annotated[tuple[float, ...], NoDecode] = Field((1, 2, 5, 10, 30, 60), min_length=1)
     retention_journal: int = Field(365, ge=1)
     retention_raw: int = Field(90, ge=1)
     retention_finished: int = Field(30, ge=1)
@@ -67,10 +73,17 @@ class WorkspaceSettings(BaseSettings):
     metrics_token: SecretStr | None = None
     metrics_by_tenant: bool = False
 
-    @field_validator("egress_allowed", "cors_origins", mode="before")
+    @field_validator("egress_allowed", "cors_origins", "retry_waits", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("retry_waits")
+    @classmethod
+    def _real_waits(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < minutes <= _LONGEST_WAIT for minutes in value):
+            raise ValueError("each wait is a number of minutes, at most a week")
+        return value
 
     @field_validator("database_url", "operator_database_url", "owner_database_url")
     @classmethod
@@ -122,6 +135,7 @@ class WorkspaceSettings(BaseSettings):
             local_root=self.local_root,
             allow_legacy_tls=self.allow_legacy_tls,
             default_component_type=self.default_component_type,
+            limits=SessionLimits(circuit=0.0),  # the outbox keeps circuits, and a person may close one
             **more,
         )
 

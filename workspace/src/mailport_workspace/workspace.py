@@ -13,6 +13,7 @@ from mailport_workspace.http import WebClient
 from mailport_workspace.intake.process import Processing
 from mailport_workspace.observing import metrics
 from mailport_workspace.outbox.outbox import Outbox
+from mailport_workspace.outbox.retry import RetryRules
 from mailport_workspace.plugins import Plugins
 from mailport_workspace.records.chosen import ChosenRecords, RecordStoreKeys
 from mailport_workspace.records.definitions import RecordTypes
@@ -57,11 +58,18 @@ class Workspace:
         self.tokens = Tokens(self.store)
         self.options = Options(self.store)
         self.incoming_rules = IncomingRules(self.store)
-        self.processing = Processing(self.store, self.mailport, self.ring, self.records)
-        self.outbox = Outbox(self.store, self.mailport, self.ring, self.engine)
+        self.outbox = Outbox(
+            self.store,
+            self.configurations,
+            self.mailport,
+            self.ring,
+            self.engine,
+            rules=RetryRules(max_attempts=settings.max_attempts, waits=settings.retry_waits),
+        )
         self.web = WebClient(settings.egress)
         embedded = EmbeddedRecords(self.store)
         self.records: RecordStore = ChosenRecords(self.store, embedded, WebhookRecords(self.store, self.ring, self.web))
+        self.processing = Processing(self.store, self.mailport, self.ring, self.records)
         self.record_store_keys = RecordStoreKeys(self.store, self.ring)
         self.record_types = RecordTypes(self.store)
         self.desk = RecordDesk(self.store, embedded, self.outbox, self.configurations)

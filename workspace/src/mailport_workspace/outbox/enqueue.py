@@ -15,6 +15,7 @@ from mailport import Message
 from mailport.errors import ConfigurationError
 from mailport.policies.conversation_ids import new_conversation_id
 from mailport_workspace.outbox.sameness import is_same_mail
+from mailport_workspace.outbox.storable import storable
 from mailport_workspace.records.history import enter_outgoing
 from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.sealing import KeyRing
@@ -25,7 +26,6 @@ from mailport_workspace.tenants.conversation_secrets import signing_secret
 
 __all__ = ["Submitted", "Wish", "store_mail"]
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # what a damaged header may hold and PostgreSQL or UTF-8 cannot
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,39}")
 
 
@@ -108,10 +108,10 @@ def _history(message: Message, raw: RawMessage, conversation_id: str, wish: Wish
     record = wish.record
     return JournalEntry(
         direction=MailDirection.OUTGOING,
-        message_id=_storable(message.message_id)[:INDEXED_LENGTH],
-        sender=_storable(message.sender.mailbox) if message.sender else "",
+        message_id=storable(message.message_id)[:INDEXED_LENGTH],
+        sender=storable(message.sender.mailbox) if message.sender else "",
         recipients=_recipients(message),
-        subject=_storable(message.subject),
+        subject=storable(message.subject),
         record_type=record.type if record else "",
         record_id=record.id if record else None,
         record_number=record.number if record else "",
@@ -122,7 +122,7 @@ def _history(message: Message, raw: RawMessage, conversation_id: str, wish: Wish
 
 
 def _recipients(message: Message) -> list[str]:
-    return [_storable(mailbox) for mailbox in message.recipients]
+    return [storable(mailbox) for mailbox in message.recipients]
 
 
 def _entry(journal: JournalEntry, message: Message, wish: Wish) -> OutboxEntry:
@@ -143,7 +143,3 @@ def _envelope(message: Message) -> dict[str, Any]:
     """Return what the envelope says beside the headers; empty where it says nothing."""
     sender = {} if message.envelope_from is None else {"from": message.envelope_from}
     return sender | ({} if message.envelope_to is None else {"to": list(message.envelope_to)})
-
-
-def _storable(text: str) -> str:
-    return _UNSTORABLE.sub("\ufffd", text)

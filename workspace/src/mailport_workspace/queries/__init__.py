@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailport_workspace.queries.access import AccessQueries, AcrossAccess
 from mailport_workspace.queries.connection_tests import AcrossConnectionTests, ConnectionTestQueries
 from mailport_workspace.queries.deployment import AcrossDeployment
+from mailport_workspace.queries.draining import DrainQueries
 from mailport_workspace.queries.intake import AcrossIntake, IntakeQueries
 from mailport_workspace.queries.journal import JournalQueries
 from mailport_workspace.queries.observing import AcrossObserving
@@ -24,6 +25,7 @@ class TenantRows(
     JournalQueries,
     OverviewQueries,
     OutboxQueries,
+    DrainQueries,
     ProcessingQueries,
     RecordQueries,
     WebhookQueries,

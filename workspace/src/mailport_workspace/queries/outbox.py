@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.exc import IntegrityError
 
 from mailport_workspace.queries.base import Across, Bound, found
-from mailport_workspace.tables import JournalEntry, OutboxEntry, OutboxState, RawMessage, TenantSecrets
+from mailport_workspace.tables import (
+    AccountState,
+    JournalEntry,
+    MailConfiguration,
+    OutboxEntry,
+    OutboxState,
+    RawMessage,
+    TenantSecrets,
+)
 
 __all__ = ["AcrossOutbox", "OutboxQueries"]
 
@@ -79,7 +87,26 @@ class OutboxQueries(Bound):
 class AcrossOutbox(Across):
     """Of all tenants."""
 
-    async def due_outbox(self, moment: datetime) -> Sequence[str]:
-        """Return the tenants with outgoing mail that is due at ``moment``."""
-        is_due = (OutboxEntry.state == OutboxState.QUEUED) & (OutboxEntry.due_at <= moment)
+    async def due_outbox(self, moment: datetime, *, lost_before: datetime) -> Sequence[str]:
+        """Return the tenants with outgoing mail that is due at ``moment``, or held since before ``lost_before``.
+
+        Those whose account must wait, or whose circuit is open, are left out, unless a drainer left something behind.
+        """
+        is_waiting = OutboxEntry.state.in_((OutboxState.QUEUED, OutboxState.UNCERTAIN)) & (OutboxEntry.due_at <= moment)
+        is_held = OutboxEntry.state.in_((OutboxState.CLAIMED, OutboxState.SENDING)) & (OutboxEntry.leased_at < lost_before)
+        is_due = (is_waiting & ~_is_halted(moment)) | is_held
         return (await self._session.scalars(select(OutboxEntry.tenant_id).where(is_due).distinct())).all()
+
+
+def _is_halted(moment: datetime) -> ColumnElement[bool]:
+    """Whether the account of an entry's tenant stands still; ``outbox/circuit.py`` says the same of one situation."""
+    is_waiting = AccountState.wait_until > moment
+    is_same = AccountState.circuit_version == MailConfiguration.version
+    is_open = AccountState.circuit_opened_at.is_not(None) & is_same & (is_waiting | AccountState.wait_until.is_(None))
+    is_paused = AccountState.circuit_opened_at.is_(None) & is_waiting
+    return exists().where(
+        AccountState.tenant_id == OutboxEntry.tenant_id,
+        AccountState.subject == "outgoing",
+        MailConfiguration.tenant_id == OutboxEntry.tenant_id,
+        is_open | is_paused,
+    )

@@ -1,0 +1,123 @@
+"""An outbox on each database, with a clock that tests move, and a mail server of the test's choice."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mailport import Mailport, Message, SessionLimits
+from mailport.egress import EgressPolicy
+from mailport_workspace.outbox.drain import Limits
+from mailport_workspace.outbox.outbox import Outbox
+from mailport_workspace.tables import now
+
+
+class Clock:
+    """The present moment, moved forward by tests."""
+
+    def __init__(self):
+        self.ahead = timedelta()
+
+    def __call__(self):
+        return now() + self.ahead
+
+    def forward(self, **by):
+        self.ahead += timedelta(**by)
+
+
+class Nudges:
+    """An engine that only remembers what was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def enqueue(self, kind, key):
+        self.asked.append((kind, key))
+        return True
+
+
+class Desk:
+    """The outbox of tenant `one`, and what became of its mails."""
+
+    def __init__(self, world, mailport, clock, reached=lambda _: None, **limits):
+        self.world, self.mailport, self.clock, self.actor = world, mailport, clock, world.one
+        self.engine = Nudges()
+        self.outbox = Outbox(
+            world.store,
+            world.configurations,
+            mailport,
+            world.ring,
+            self.engine,
+            limits=Limits(**limits),
+            clock=clock,
+            reached=reached,
+        )
+
+    async def configure(self, **form):
+        await self.world.configurations.save(self.actor, form)
+
+    async def submit(self, to="bob@example.test", subject="Hello", text="Hello.", **options):
+        message = Message.compose(sender="desk@example.test", to=to, subject=subject, text=text, **options.pop("message", {}))
+        return await self.outbox.submit(self.actor.tenant, message, **options)
+
+    async def drain(self):
+        await self.outbox.drain(self.actor.tenant)
+
+    async def entry(self, submitted):
+        async with self.world.store.read(self.actor.tenant) as rows:
+            return await rows.outbox_entry(submitted.outbox_id)
+
+    async def entries(self, submitted):
+        async with self.world.store.read(self.actor.tenant) as rows:
+            return await rows.outbox_of(submitted.journal_id)
+
+    async def journal(self, submitted):
+        async with self.world.store.read(self.actor.tenant) as rows:
+            return await rows.journal_entry(submitted.journal_id)
+
+    async def attempts(self, submitted):
+        """The attempts, each with its receipts as {recipient: status}."""
+        async with self.world.store.read(self.actor.tenant) as rows:
+            attempts = await rows.attempts_of(submitted.journal_id)
+            receipts = await rows.receipts_of(attempts)
+        return [(one, {receipt.recipient: receipt.status for receipt in receipts[one.id]}) for one in attempts]
+
+    async def account(self):
+        async with self.world.store.write(self.actor.tenant) as rows:
+            return await rows.ensure_account_state("outgoing")
+
+    async def due(self):
+        async with self.world.store.survey() as rows:
+            return await rows.due_outbox(self.clock(), lost_before=self.clock() - timedelta(seconds=5))
+
+
+def smtp(server, **more):
+    """The settings of an account on a server without TLS and sign-in."""
+    return {
+        "protocol": "smtp",
+        "authentication": "none",
+        "use_ssl_tls": "none",
+        "host": server.host,
+        "port": server.port,
+        "user_name": "desk@example.test",
+    } | more
+
+
+@pytest.fixture
+def clock():
+    """A clock that starts now."""
+    return Clock()
+
+
+@pytest.fixture
+async def sending(tmp_path):
+    """The library as a worker has it; accounts may reach this machine, Maildirs stand below the test's folder."""
+    async with Mailport(
+        egress=EgressPolicy(public_only=False), local_root=tmp_path, limits=SessionLimits(circuit=0.0)
+    ) as library:
+        yield library
+
+
+@pytest.fixture
+async def desk(world, sending, clock):
+    """The outbox of tenant `one`."""
+    return Desk(world, sending, clock)
