@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from mailport import Account, Mailport
 from mailport.errors import AuthenticationFailed, ConfigurationError, Throttled
@@ -16,10 +17,14 @@ from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import AccountState, Inbox
 from mailport_workspace.tenants.configuration import incoming_rules
-from mailport_workspace.tenants.handling import Handling, PostProcessing, default_post_processing
+from mailport_workspace.tenants.handling import PostProcessing, default_post_processing, handling_of
 from mailport_workspace.tenants.values import Stored, account_of, stored_of
 
-__all__ = ["Plan", "action_of", "interval_of", "make_plan"]
+__all__ = ["CircuitOpen", "Plan", "action_of", "interval_of", "make_plan", "max_size_of"]
+
+
+class CircuitOpen(AuthenticationFailed):
+    """The credentials were refused before, and nobody has changed anything since: the server is not asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,7 @@ class Plan:
 async def make_plan(rows: TenantRows, inbox: Inbox, mailport: Mailport, ring: KeyRing, *, at: datetime) -> Plan:
     """Return the plan.
 
-    Raises ``ConfigurationError`` where the account is not usable, ``AuthenticationFailed`` where its circuit is open, and
+    Raises ``ConfigurationError`` where the account is not usable, ``CircuitOpen`` where credentials were refused, and
     ``Throttled`` before the moment that its server asked for.
     """
     _refuse_closed(await rows.account_of_inbox(inbox.id), inbox, at)
@@ -69,10 +74,19 @@ async def make_plan(rows: TenantRows, inbox: Inbox, mailport: Mailport, ring: Ke
 
 def interval_of(values: Mapping[str, object]) -> int:
     """Return the seconds between two polls of stored configuration values, the default where they are broken."""
+    return int(_rule(values, "poll_interval"))
+
+
+def max_size_of(values: Mapping[str, object]) -> int:
+    """Return the bytes of the largest message that is read, the default where the stored values are broken."""
+    return int(_rule(values, "max_message_size"))
+
+
+def _rule(values: Mapping[str, object], name: str) -> Any:
     try:
-        return int(incoming_rules(values)["poll_interval"])
+        return incoming_rules(values)[name]
     except ValueError:
-        return int(IncomingRules.model_fields["poll_interval"].default)
+        return IncomingRules.model_fields[name].default
 
 
 def action_of(mailport: Mailport, inbox: Inbox | None, wanted: Mailbox) -> str:
@@ -86,7 +100,7 @@ def action_of(mailport: Mailport, inbox: Inbox | None, wanted: Mailbox) -> str:
         capabilities = mailport.protocol(str(inbox.values.get("protocol", ""))).capabilities
     except ConfigurationError:  # its plugin is gone: nobody can touch the mailbox
         return "leave"
-    handling = Handling.model_validate({**_known(inbox), "name": inbox.name})
+    handling = handling_of(inbox)
     if wanted is Mailbox.FAILURE:
         return f"move:{handling.error_folder}" if capabilities.folders else "leave"
     action = handling.post_processing or default_post_processing(capabilities)
@@ -94,20 +108,13 @@ def action_of(mailport: Mailport, inbox: Inbox | None, wanted: Mailbox) -> str:
     return words.get(action, action.value)
 
 
-def _known(inbox: Inbox) -> Mapping[str, object]:
-    return {name: value for name, value in inbox.handling.items() if name in Handling.model_fields}
-
-
 def _refuse_closed(state: AccountState | None, inbox: Inbox, at: datetime) -> None:
     """Ask a server nothing that refused these very settings for good (REL-06), or that wants to be left alone (REL-03)."""
     if state is None:
         return
     if state.circuit_opened_at is not None and state.circuit_version == inbox.version:
-        raise AuthenticationFailed(
-            state.circuit_error or "The mail server refused the credentials.",
-            code=state.circuit_code or None,
-            remedy="Enter the credentials again, or test the connection: the inbox is not read until then.",
-        )
+        said = state.circuit_error or "The mail server refused the credentials."
+        raise CircuitOpen(said, code=state.circuit_code or None)
     if state.wait_until is not None and state.wait_until > at:
         seconds = (state.wait_until - at).total_seconds()
         raise Throttled("The mail server asked to come back later.", code="read.throttled", retry_after=seconds)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import defer
 
 from mailport_workspace.queries.base import Across, Bound, found
+from mailport_workspace.queries.paging import Position, one_page
 from mailport_workspace.tables import (
     AccountState,
     FinishState,
@@ -188,15 +189,19 @@ class IntakeQueries(Bound):
         return int(await self._session.scalar(query) or 0)
 
     async def staged_mails(
-        self, *, queue: str = "", state: IntakeState | None = None, before: str = "", limit: int = 50
+        self, *, queue: str = "", state: IntakeState | None = None, after: Position | None = None, limit: int = 50
     ) -> Sequence[StagedMail]:
-        """Return mails in queues with their histories, the newest first: those older than the entry ``before``."""
+        """Return a page of mails in queues with their histories, the newest first."""
         wanted: list[ColumnElement[bool]] = [IntakeEntry.queue == queue] if queue else []
         wanted += [IntakeEntry.state == state] if state else []
-        wanted += [IntakeEntry.id < before] if before else []
         query = select(IntakeEntry, JournalEntry).join(JournalEntry, JournalEntry.id == IntakeEntry.journal_id)
-        ordered = query.where(*wanted).order_by(IntakeEntry.id.desc()).limit(limit).options(_SHORT)
-        return [StagedMail(entry, journal) for entry, journal in (await self._session.execute(ordered)).all()]
+        page = one_page(query.where(*wanted), IntakeEntry.id, after=after, limit=limit)
+        return [StagedMail(entry, journal) for entry, journal in (await self._session.execute(page.options(_SHORT))).all()]
+
+    async def parked(self, queue: str, *, limit: int) -> Sequence[IntakeEntry]:
+        """Return parked mails of a queue, locked."""
+        query = select(IntakeEntry).where(IntakeEntry.queue == queue, IntakeEntry.state == IntakeState.PARKED)
+        return (await self._session.scalars(query.order_by(IntakeEntry.id).limit(limit).with_for_update())).all()
 
     async def queue_counts(self) -> Mapping[str, Mapping[IntakeState, int]]:
         """Return how many mails each queue holds, by state."""
@@ -213,25 +218,24 @@ class IntakeQueries(Bound):
         return found(row, "mail in quarantine")
 
     async def quarantine(
-        self, *, inbox: str = "", code: str = "", before: str = "", limit: int = 50, decided: bool = False
+        self, *, inbox: str = "", code: str = "", decided: bool = False, after: Position | None = None, limit: int = 50
     ) -> Sequence[tuple[Quarantined, JournalEntry]]:
-        """Return mails that wait for a person (or, ``decided``, that waited), the newest first, without their long texts."""
+        """Return a page of mails that wait for a person (or, ``decided``, that waited), the newest first."""
         is_open = Quarantined.released_at.is_(None)
         wanted: list[ColumnElement[bool]] = [~is_open if decided else is_open]
         wanted += [JournalEntry.inbox_id == inbox] if inbox else []
         wanted += [Quarantined.code == code] if code else []
-        wanted += [Quarantined.id < before] if before else []
         query = select(Quarantined, JournalEntry).join(JournalEntry, JournalEntry.id == Quarantined.journal_id)
-        ordered = query.where(*wanted).order_by(Quarantined.id.desc()).limit(limit).options(_SHORT)
-        return [(row, journal) for row, journal in (await self._session.execute(ordered)).all()]
+        page = one_page(query.where(*wanted), Quarantined.id, after=after, limit=limit)
+        return [(row, journal) for row, journal in (await self._session.execute(page.options(_SHORT))).all()]
 
 
 class AcrossIntake(Across):
     """Of all tenants."""
 
-    async def due_shards(self, moment: datetime) -> Sequence[int]:
+    async def due_shards(self, moment: datetime) -> Sequence[str]:
         """Return the shards with inboxes that are to be polled at ``moment``."""
-        return (await self._session.scalars(select(Inbox.shard).where(_is_due(moment)).distinct())).all()
+        return [str(shard) for shard in await self._session.scalars(select(Inbox.shard).where(_is_due(moment)).distinct())]
 
     async def due_intake(self, moment: datetime, *, lost_before: datetime) -> Sequence[str]:
         """Return the tenants with staged mail that is due, or whose worker gave no sign of life since ``lost_before``."""
@@ -244,13 +248,13 @@ class AcrossIntake(Across):
         return (await self._session.scalars(query.distinct())).all()
 
     async def claim_inboxes(
-        self, shard: int, moment: datetime, *, lease: str, until: datetime, limit: int
+        self, shard: int, moment: datetime, *, lease: str, until: datetime, limit: int, busy: Collection[str] = ()
     ) -> Sequence[DueInbox]:
-        """Claim due inboxes of a shard for one poll, those due first at the front.
+        """Claim due inboxes of a shard for one poll, those due first at the front, but none of ``busy``.
 
         One is left where it is while another poll reads its mailbox, under whatever inbox or tenant (PLS-08).
         """
-        due = await self._due(shard, moment, limit)
+        due = await self._due(shard, moment, limit, busy)
         claimed, taken = [], await self._taken(due, moment)
         for inbox in due:
             if inbox.mailbox_key and inbox.mailbox_key in taken:
@@ -261,9 +265,10 @@ class AcrossIntake(Across):
         await self._session.flush()
         return claimed
 
-    async def _due(self, shard: int, moment: datetime, limit: int) -> Sequence[Inbox]:
-        query = select(Inbox).where(Inbox.shard == shard, _is_due(moment)).order_by(Inbox.next_poll_at).limit(limit)
-        return (await self._session.scalars(query.with_for_update(skip_locked=True))).all()
+    async def _due(self, shard: int, moment: datetime, limit: int, busy: Collection[str]) -> Sequence[Inbox]:
+        query = select(Inbox).where(Inbox.shard == shard, _is_due(moment), Inbox.id.not_in(busy))
+        first = query.order_by(Inbox.next_poll_at).limit(limit)
+        return (await self._session.scalars(first.with_for_update(skip_locked=True))).all()
 
     async def _taken(self, due: Sequence[Inbox], moment: datetime) -> set[str]:
         """Return the mailboxes of ``due`` that others read, or perhaps claim at this moment: then their rows are locked."""

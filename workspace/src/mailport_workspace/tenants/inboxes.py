@@ -16,6 +16,7 @@ from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.audit import changed_fields, changed_settings
 from mailport_workspace.tenants.configuration import incoming_rules
 from mailport_workspace.tenants.handling import Handling, default_post_processing, handling_problems
+from mailport_workspace.tenants.mailbox import mailbox_key, place, refuse_shared
 from mailport_workspace.tenants.values import (
     Stored,
     account_of,
@@ -143,6 +144,9 @@ class Inboxes:
         handling = self._handling(before, parts, str(old.values.get("protocol", "")))
         await _refuse_taken_name(rows, row, handling.name)
         new = self._stored(actor, parts.account, old, shared, enabled=handling.enabled)
+        if handling.enabled:
+            await refuse_shared(rows, row, new.values, mailbox_key(new.values))
+        await place(rows, row, new.values)
         after = handling.model_dump(mode="json")
         subject = f"inbox {handling.name}"
         await rows.add(*changed_fields(actor, subject, before, after), *changed_settings(actor, subject, old, new))
