@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from mailport_workspace import connection_tests
 from mailport_workspace.engines import Job
+from mailport_workspace.intake import poll, queue
 from mailport_workspace.outbox import outbox
 from mailport_workspace.store import OperatorRows
 from mailport_workspace.webhooks import deliver
@@ -38,5 +39,11 @@ def chores_of(workspace: Workspace) -> tuple[Chore, ...]:
             lambda rows, at: rows.due_connection_tests(lost_before=at - connection_tests.LOST),
         ),
         Chore(outbox.JOB, workspace.outbox.drain, lambda rows, at: rows.due_outbox(at, lost_before=at - outbox.LOST)),
+        Chore(poll.KIND, workspace.poller.poll_shard, lambda rows, at: rows.due_shards(at)),
+        Chore(
+            queue.KIND,
+            workspace.intake.work,
+            lambda rows, at: rows.due_intake(at, lost_before=workspace.intake.lost_before(at)),
+        ),
         Chore("webhooks", workspace.deliveries.deliver, lambda rows, at: rows.due_webhooks(at, lost_before=at - deliver.LEASE)),
     )

@@ -10,7 +10,11 @@ from mailport_workspace.access.tokens import Tokens
 from mailport_workspace.connection_tests import ConnectionTests
 from mailport_workspace.engines.choosing import engine_of
 from mailport_workspace.http import WebClient
+from mailport_workspace.intake.poll import Poller
 from mailport_workspace.intake.process import Processing
+from mailport_workspace.intake.quarantine import Quarantine
+from mailport_workspace.intake.queue import Intake
+from mailport_workspace.intake.queues import Queues
 from mailport_workspace.observing import metrics
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.outbox.retry import RetryRules
@@ -70,6 +74,10 @@ class Workspace:
         embedded = EmbeddedRecords(self.store)
         self.records: RecordStore = ChosenRecords(self.store, embedded, WebhookRecords(self.store, self.ring, self.web))
         self.processing = Processing(self.store, self.mailport, self.ring, self.records)
+        self.intake = Intake(self.store, self.mailport, self.processing)
+        self.poller = Poller(self.store, self.mailport, self.ring, self.intake)
+        self.queues = Queues(self.store, self.engine)
+        self.quarantine = Quarantine(self.store, self.engine)
         self.record_store_keys = RecordStoreKeys(self.store, self.ring)
         self.record_types = RecordTypes(self.store)
         self.desk = RecordDesk(self.store, embedded, self.outbox, self.configurations)
