@@ -24,6 +24,7 @@ from mailport_workspace.records.definitions import RecordTypes
 from mailport_workspace.records.desk import RecordDesk
 from mailport_workspace.records.embedded import EmbeddedRecords
 from mailport_workspace.records.interface import RecordStore
+from mailport_workspace.records.outside import OutsideNumbers
 from mailport_workspace.records.webhook import WebhookRecords
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.shared_tokens import SharedTokens
@@ -80,6 +81,7 @@ class Workspace:
         self.quarantine = Quarantine(self.store, self.engine)
         self.record_store_keys = RecordStoreKeys(self.store, self.ring)
         self.record_types = RecordTypes(self.store)
+        self.outside_numbers = OutsideNumbers(self.store, self.records)
         self.desk = RecordDesk(self.store, embedded, self.outbox, self.configurations)
         self.webhooks = Webhooks(self.store, self.ring, settings.egress)
         self.deliveries = Deliveries(self.store, self.ring, self.web)

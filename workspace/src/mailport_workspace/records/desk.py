@@ -116,10 +116,10 @@ class RecordDesk:
     ) -> RecordView:
         """Make a record by hand, for the person with that address. ``key`` keeps a repeated wish from making a second one."""
         refuse_unstorable({"fields": dict(fields), "email": email, "key": key})
-        email = Address(email.strip()).mailbox if email.strip() else ""
+        who = Address.parse(email) if email.strip() else None
         async with self._records.work(actor.tenant) as work:
             await _here(await work.rows())
-            person = (await work.create_person(email, "")).id if email else None
+            person = (await work.create_person(who.mailbox, who.display_name)).id if who is not None else None
             view = await work.create(kind, fields, key=f"hand.{key or new_id()}", person=person)
             if parent:
                 await _put_below(await work.rows(), view, parent)
