@@ -36,6 +36,7 @@ async def read_case(rows: TenantRows, received: Received, ring: KeyRing) -> Case
         prefixes=prefixes_of(configuration, tenant.options),
     )
     held = await rows.quarantine_of(entry.id)
+    connection = await rows.import_connection_named(handling.import_connection) if handling.import_connection else None
     return Case(
         received=received,
         inbox=handling.name,
@@ -46,6 +47,7 @@ async def read_case(rows: TenantRows, received: Received, ring: KeyRing) -> Case
         key=entry.id,
         size=entry.size,
         incoming_rules=rules_of(await rows.incoming_rules_for(received.inbox_id)),
+        stylesheet=connection.stylesheet if connection else None,
         users=frozenset(user.email.lower() for user in await rows.users() if user.active),
         keep_original=bool(incoming_rules(configuration.values)["keep_full_incoming_message"]),
         is_released=held is not None and held.released_at is not None,

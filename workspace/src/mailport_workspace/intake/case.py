@@ -9,12 +9,13 @@ from typing import Any
 
 from mailport import Attachment, Message
 from mailport.address import Address
-from mailport.errors import UnsupportedFeature
+from mailport.errors import ConfigurationError, UnsupportedFeature
 from mailport.policies.bodytext import body_text
 from mailport.policies.truncate import TruncatedBody
 from mailport.policies.winmail import Winmail
 from mailport.rules import RecognitionRules
 from mailport_workspace.intake.verdict import Mailbox, Received, StepNote, Verdict
+from mailport_workspace.intake.xml import Imported
 from mailport_workspace.records.interface import AttachedMail, RecordRef
 from mailport_workspace.tables import ActivityKind, Outcome, StepState
 from mailport_workspace.tenants.handling import Handling
@@ -41,7 +42,7 @@ class Earlier:
     """What the journal knows of the mails before this one: the records that they name, and the mail that bounced.
 
     ``twin`` is the record of another copy of this mail; ``is_reused`` says that a different mail has the same Message-ID.
-    ``correspondents`` are the addresses that took part in the record that this mail may change.
+    ``correspondents`` are the addresses that took part in the records which this mail may change, by their ids.
     """
 
     conversation: RecordRef | None = None
@@ -50,7 +51,7 @@ class Earlier:
     bounced: Bounced | None = None
     twin: RecordRef | None = None
     is_reused: bool = False
-    correspondents: frozenset[str] = frozenset()
+    correspondents: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -58,7 +59,8 @@ class Case:
     """A mail that is being processed. Everything but ``steps`` and ``person`` is decided before records are touched.
 
     ``is_released`` says that a person took the mail out of quarantine: nothing keeps it from becoming a record. ``key`` begins
-    the key of everything it makes, so that the same mail makes nothing twice.
+    the key of everything it makes, so that the same mail makes nothing twice. ``stylesheet`` is that of the inbox's import
+    connection, and ``imported`` what it made of the mail, or why it did not.
     """
 
     received: Received
@@ -77,6 +79,8 @@ class Case:
     earlier: Earlier = field(default_factory=Earlier)
     rule: Rule | None = None
     text: str = ""
+    stylesheet: str | None = None
+    imported: tuple[Imported, ...] | ConfigurationError = ()
     person: str | None = None
     steps: list[StepNote] = field(default_factory=list)
 
@@ -119,7 +123,7 @@ class Case:
         """Remember one step for the journal."""
         self.steps.append(StepNote(step=step, text=storable(text)[:_LONGEST_ERROR], state=state, code=code))
 
-    def attached(self, kind: ActivityKind = ActivityKind.MAIL_IN) -> AttachedMail:
+    def attached(self, kind: ActivityKind = ActivityKind.MAIL_IN, *, with_files: bool = True) -> AttachedMail:
         """Return the mail as a record keeps it: with its original only where the tenant wants that (CMP-07, CMP-08)."""
         return AttachedMail(
             journal_id=self.received.journal_id,
@@ -128,7 +132,7 @@ class Case:
             subject=self.subject,
             text=self.text,
             at=self.at,
-            attachments=self._files(),
+            attachments=self._files() if with_files else (),
             raw_id=self.received.raw_id if self.keep_original else None,
         )
 

@@ -104,4 +104,4 @@ def may_change(case: Case, record: RecordView, kind: RecordKind) -> bool:
     if case.options.updates_from is UpdatesFrom.ANYBODY or (record.person and record.person == case.person):
         return True
     waits_for = {str(record.fields.get(name) or "").lower() for name in (kind.assignee_field, kind.approver_field) if name}
-    return case.sender_mailbox in (case.users | case.earlier.correspondents | waits_for) - {""}
+    return case.sender_mailbox in (case.users | case.earlier.correspondents.get(record.id, frozenset()) | waits_for) - {""}

@@ -24,7 +24,7 @@ async def open_record(work: RecordWork, case: Case, kind: str) -> Verdict:
     if refused is not None:
         return refused
     fields = mapped_fields(case, (await work.kinds()).get(kind))
-    made = await create_one(work, case, kind, {**fields, **case.action.fields}, key=f"{case.key}.1")
+    made = await create_one(work, case, kind, {**fields, **case.action.fields}, key=f"{case.key}.1", title=case.subject)
     if isinstance(made, ConfigurationError):
         return case.quarantined("record", made.code, f"no {kind} was made: {made}")
     await work.attach(made, case.attached(), person=case.person)
@@ -44,11 +44,11 @@ async def refused_sender(work: RecordWork, case: Case) -> Verdict | None:
 
 
 async def create_one(
-    work: RecordWork, case: Case, kind: str, fields: Mapping[str, Any], *, key: str
+    work: RecordWork, case: Case, kind: str, fields: Mapping[str, Any], *, key: str, title: str
 ) -> RecordView | ConfigurationError:
     """Make a record with what its fields take. Returns the error that prevents it."""
     person = case.person if case.handling.link_person else None
-    create = partial(work.create, kind, key=key, title=case.subject[:_LONGEST_TITLE], person=person)
+    create = partial(work.create, kind, key=key, title=title[:_LONGEST_TITLE], person=person)
     return await with_what_fits(case, fields, create)
 
 

@@ -20,15 +20,18 @@ from mailport_workspace.intake.bounced import process_bounce
 from mailport_workspace.intake.case import Case, stored_text
 from mailport_workspace.intake.earlier import read_correspondents, read_earlier
 from mailport_workspace.intake.failures import failure_record
+from mailport_workspace.intake.fieldlines import concerned
 from mailport_workspace.intake.gates import gate, is_bounce
-from mailport_workspace.intake.match import find_record
 from mailport_workspace.intake.processors import PROCESSORS
+from mailport_workspace.intake.processors.export import document_of
 from mailport_workspace.intake.verdict import Received, Settle, StepNote, Verdict
+from mailport_workspace.intake.xml import Imported, read_records, transform
 from mailport_workspace.observing.context import working_on
 from mailport_workspace.records.interface import RecordRef, RecordStore, RecordWork
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import StepState
+from mailport_workspace.tenants.handling import Processor
 from mailport_workspace.tenants.incoming_rules import first_fitting
 from mailport_workspace.webhooks.events import Event
 from mailport_workspace.webhooks.tell import tell
@@ -77,6 +80,8 @@ class Processing:
         case = await self._case(received)
         await asyncio.to_thread(self._recognise, case)
         await self._look_back(case)
+        if case.handling.processor is Processor.EXPORT_XML and case.handling.import_connection:
+            case.imported = await _transformed(case)
         async with self._records.work(received.tenant) as work:
             verdict = replace(await _decide(work, case), conversation_id=_conversation_id(case))
             await work.settle(partial(_finish, settle, verdict))
@@ -94,16 +99,27 @@ class Processing:
         case.note("recognise", "; ".join(f"{name}: {getattr(found, 'reason', '')}" for name, found in case.findings.items()))
 
     async def _look_back(self, case: Case) -> None:
-        """Read what the journal knows, and who takes part in the record where the mail may change it."""
+        """Read what the journal knows, and who takes part in the records that the mail may change."""
         async with self._store.read(case.received.tenant) as rows:
             case.earlier = await read_earlier(rows, case)
         if case.finding("keyword", KeywordReply) is None and case.finding("template", BodyRecords) is None:
             return
         async with self._records.work(case.received.tenant) as work:  # not settled: it only looks
-            record = await find_record(work, replace(case, steps=[]))
-        if record is not None:
-            async with self._store.read(case.received.tenant) as rows:
-                case.earlier = replace(case.earlier, correspondents=await read_correspondents(rows, record))
+            found = await concerned(work, replace(case, steps=[]))
+        async with self._store.read(case.received.tenant) as rows:
+            took_part = {record.id: await read_correspondents(rows, record) for record in found}
+        case.earlier = replace(case.earlier, correspondents=took_part)
+
+
+async def _transformed(case: Case) -> tuple[Imported, ...] | ConfigurationError:
+    """Return the records that the tenant's stylesheet makes of the mail, or why it makes none."""
+    name = case.handling.import_connection
+    if case.stylesheet is None:
+        return ConfigurationError(f"There is no import connection “{name}”.", code="xml.no_connection")
+    try:
+        return read_records(await transform(document_of(case), case.stylesheet))
+    except ConfigurationError as error:
+        return error
 
 
 _NO_INCIDENT = {"incident_on_failure": False}

@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select
 
 from mailport_workspace.queries.base import Bound, found
 from mailport_workspace.tables import (
+    ImportConnection,
     IncomingRule,
     JournalEntry,
     MailDirection,
@@ -71,3 +72,16 @@ class ProcessingQueries(Bound):
         """Return one row of a tab. Raises ``NotFound``."""
         query = select(TabRow).where(TabRow.id == row)
         return found(await self._session.scalar(query.with_for_update() if for_update else query), "row")
+
+    async def import_connections(self) -> Sequence[ImportConnection]:
+        """Return what makes records of exported mail, by name."""
+        return (await self._session.scalars(select(ImportConnection).order_by(ImportConnection.name))).all()
+
+    async def import_connection(self, connection: str, *, for_update: bool = False) -> ImportConnection:
+        """Return one import connection. Raises ``NotFound``."""
+        query = select(ImportConnection).where(ImportConnection.id == connection)
+        return found(await self._session.scalar(query.with_for_update() if for_update else query), "import connection")
+
+    async def import_connection_named(self, name: str) -> ImportConnection | None:
+        """Return the import connection of that name, if there is one."""
+        return await self._session.scalar(select(ImportConnection).where(ImportConnection.name == name))

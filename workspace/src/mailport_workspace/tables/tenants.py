@@ -15,6 +15,7 @@ __all__ = [
     "AccountState",
     "AuditEntry",
     "ConnectionTest",
+    "ImportConnection",
     "Inbox",
     "InboxCursor",
     "IncomingRule",
@@ -173,6 +174,17 @@ class IncomingRule(TenantOwned):
     inbox_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     conditions: Mapped[dict[str, Any]] = mapped_column(default=dict)
     action: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class ImportConnection(TenantOwned):
+    """How records are made of exported mail: an XSLT 1.0 stylesheet, which inboxes name (XML-02)."""
+
+    __tablename__ = "import_connections"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+
+    name: Mapped[str] = mapped_column(String(200))
+    stylesheet: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class AccountState(TenantOwned):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from mailport_workspace.intake.case import Case
-from mailport_workspace.intake.processors import desk
+from mailport_workspace.intake.processors import desk, export, other
 from mailport_workspace.intake.verdict import Verdict
 from mailport_workspace.records.interface import RecordWork
 from mailport_workspace.tenants.handling import Processor
@@ -18,4 +18,6 @@ Process: TypeAlias = Callable[[RecordWork, Case], Awaitable[Verdict]]
 PROCESSORS: Mapping[Processor, Process] = {
     Processor.INCIDENT: desk.process,
     Processor.PROBLEM: desk.process,
+    Processor.OTHER: other.process,
+    Processor.EXPORT_XML: export.process,
 }

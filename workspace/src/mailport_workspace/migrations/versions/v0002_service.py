@@ -141,6 +141,17 @@ def _add_tenants() -> None:
         "ix_connection_tests_finished_at_created_at", "connection_tests", ["finished_at", "created_at"], unique=False
     )
     op.create_table(
+        "import_connections",
+        sa.Column("tenant_id", ID, nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("stylesheet", sa.Text(), nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name="fk_import_connections_tenant_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_import_connections"),
+        sa.UniqueConstraint("tenant_id", "name", name="uq_import_connections_tenant_id_name"),
+    )
+    op.create_table(
         "incoming_rules",
         sa.Column("tenant_id", ID, nullable=False),
         sa.Column("id", ID, nullable=False),
@@ -520,6 +531,7 @@ _TABLES = (
     "counters",
     "tenant_secrets",
     "incoming_rules",
+    "import_connections",
     "connection_tests",
     "account_states",
     "sign_ins",
