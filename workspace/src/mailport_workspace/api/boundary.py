@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from fastapi import HTTPException, Request
 from fastapi.routing import APIRoute
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from mailport_workspace.api.errors import MEDIA_TYPE, problem
+from mailport_workspace.observing.traces import span, traceparent
 
 __all__ = ["Boundary", "only_json"]
 
@@ -42,7 +44,7 @@ class Boundary:
             return
         answer = _Answer(scope, send)
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
-        with bound_contextvars(request=answer.id):
+        with bound_contextvars(request=answer.id), _traced(scope):
             try:
                 await self._app(inner, receive, answer.send)
             except Exception:
@@ -50,6 +52,12 @@ class Boundary:
                 if answer.began:
                     raise
                 await problem(500, "server.failed", request_id=answer.id)(inner, receive, answer.send)
+
+
+def _traced(scope: Scope) -> AbstractContextManager[None]:
+    """Go on in the trace of the caller, unless somebody further out does that already."""
+    parent = "" if traceparent() else Headers(raw=scope["headers"]).get("traceparent")
+    return span("call", parent=parent, method=scope["method"])
 
 
 class _Answer:

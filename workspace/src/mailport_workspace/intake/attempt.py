@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from mailport import Mailport, Message
+from mailport import Message
 from mailport.errors import MailportError, NotFound, PluginError
 from mailport_workspace.intake.handlers import HandlerSettings
 from mailport_workspace.intake.lease import LeaseLost, Reached
 from mailport_workspace.intake.retry import Decision, after_failure, error_of
-from mailport_workspace.intake.settle import write_verdict
+from mailport_workspace.intake.settle import ActionOf, write_verdict
 from mailport_workspace.intake.verdict import Mailbox, Received, Settle, Verdict
 from mailport_workspace.observing import metrics
 from mailport_workspace.observing.context import working_on
+from mailport_workspace.observing.traces import span
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import IntakeEntry, IntakeState, Outcome, StepState
 
@@ -38,7 +39,10 @@ class Processor(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A mail that this worker holds by ``lease``; ``raw`` are its bytes where they came with the batch."""
+    """A mail that this worker holds by ``lease``; ``raw`` are its bytes where they came with the batch.
+
+    ``action_of`` says what its mailbox does with it: as the inbox was when its poll began, or as it is now.
+    """
 
     tenant: str
     entry: str
@@ -49,14 +53,14 @@ class Claimed:
     attempts: int
     raw: bytes | None
     handler: HandlerSettings
+    action_of: ActionOf
 
 
 class Settling:
     """Settles one claimed mail, and remembers the outcome."""
 
-    def __init__(self, mail: Claimed, mailport: Mailport, clock: Callable[[], datetime]) -> None:
+    def __init__(self, mail: Claimed, clock: Callable[[], datetime]) -> None:
         self._mail = mail
-        self._mailport = mailport
         self._clock = clock
         self.outcome: Outcome | None = None
 
@@ -66,26 +70,24 @@ class Settling:
         if entry is None:
             raise LeaseLost("Another worker processes this mail by now, or a person took it away.")
         entry.attempts = self._mail.attempts + 1
-        await write_verdict(rows, entry, verdict, self._mailport, self._clock())
+        await write_verdict(rows, entry, verdict, self._mail.action_of, self._clock())
         self.outcome = verdict.outcome
 
 
 class Attempts:
     """Processes claimed mails. ``reached`` is told when a mail is ``processed``: its verdict is committed."""
 
-    def __init__(
-        self, store: Store, mailport: Mailport, processor: Processor, *, reached: Reached, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, store: Store, processor: Processor, *, reached: Reached, clock: Callable[[], datetime]) -> None:
         self._store = store
-        self._mailport = mailport
         self._processor = processor
         self._reached = reached
         self._clock = clock
 
     async def run(self, mail: Claimed) -> None:
         """Process one mail; what goes wrong with it concerns no other (QUE-02)."""
-        settling = Settling(mail, self._mailport, self._clock)
-        with working_on(tenant=mail.tenant, inbox=mail.inbox, message=mail.journal):
+        settling = Settling(mail, self._clock)
+        about = {"tenant": mail.tenant, "inbox": mail.inbox, "message": mail.journal}
+        with working_on(**about), span("process", **about):
             try:
                 received = await self._received(mail)
                 await self._settled(mail, settling, self._processor.process(received, settling))

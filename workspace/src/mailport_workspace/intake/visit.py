@@ -21,6 +21,7 @@ from mailport_workspace.intake.queue import Intake
 from mailport_workspace.intake.stage import STAGED_AT_ONCE, Stage
 from mailport_workspace.observing import metrics
 from mailport_workspace.observing.context import working_on
+from mailport_workspace.observing.traces import span
 from mailport_workspace.queries.intake import DueInbox
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import Store
@@ -92,7 +93,7 @@ class _Visit:
     async def _error(self) -> MailportError | None:
         """Poll; return why that failed, None if it did not."""
         try:
-            with metrics.poll():
+            with metrics.poll(), span("poll", inbox=self._due.inbox):
                 await self._poll()
         except LeaseLost:
             raise
@@ -148,7 +149,7 @@ class _Visit:
         stage = Stage(self._store, plan, self._lease, reached=self._reached, clock=means.clock, large=means.large)
         await stage.run(round_)
         self._is_complete = stage.is_complete
-        await means.intake.process_staged(plan.tenant, stage.journals, seconds=_INLINE_SECONDS)
+        await means.intake.process_staged(plan.tenant, stage.journals, actions=plan.actions, seconds=_INLINE_SECONDS)
         await finish.run(round_)
 
     def _reached(self, place: str) -> None:

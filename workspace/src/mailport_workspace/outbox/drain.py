@@ -16,6 +16,7 @@ from datetime import datetime
 from mailport import Account, Mailport
 from mailport.errors import ConfigurationError, MailportError, Unreachable
 from mailport_workspace.observing.context import working_on
+from mailport_workspace.observing.traces import span
 from mailport_workspace.outbox.accounts import Accounts
 from mailport_workspace.outbox.circuit import OUTGOING, close_circuit, closes_by_itself, is_halted, open_circuit
 from mailport_workspace.outbox.delivery import Delivered, deliver, lost
@@ -248,7 +249,7 @@ class Drain:
 
     async def _deliver(self, mail: ClaimedMail, content: bytes | None) -> None:
         assert self._account is not None  # noqa: S101 - a drain without one has ended
-        with working_on(message=mail.journal_id):
+        with working_on(message=mail.journal_id), span("send", parent=mail.traceparent, protocol=self._account.protocol):
             result = await deliver(
                 self._tools.mailport, self._account, mail, content, rules=self._tools.rules, started_at=self._tools.clock()
             )

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from mailport import Mailport, Message
 from mailport_workspace.engines import Engine
+from mailport_workspace.observing.traces import span
 from mailport_workspace.outbox.accounts import Accounts
 from mailport_workspace.outbox.actions import act
 from mailport_workspace.outbox.circuit import OUTGOING, close_circuit
@@ -83,9 +84,10 @@ class Outbox:
         """
         wish = Wish(record=record, due_at=due_at, priority=priority, idempotency_key=idempotency_key, origin=origin, hold=hold)
         content = message.to_bytes(keep_bcc=True)
-        async with self._store.write(tenant) as rows:
-            submitted = await store_mail(rows, self._ring, message, content, wish)
-        await self.nudge(tenant)
+        with span("submit", tenant=tenant, origin=origin):
+            async with self._store.write(tenant) as rows:
+                submitted = await store_mail(rows, self._ring, message, content, wish)
+            await self.nudge(tenant)
         return submitted
 
     async def enqueue(

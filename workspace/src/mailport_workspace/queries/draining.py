@@ -49,6 +49,7 @@ class ClaimedMail:
     conversation_id: str
     raw_id: str | None
     size: int
+    traceparent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ _CLAIMED = (
     JournalEntry.conversation_id,
     JournalEntry.raw_id,
     JournalEntry.size,
+    JournalEntry.traceparent,
 )
 
 

@@ -18,6 +18,7 @@ import structlog
 
 from mailport.errors import MailportError
 from mailport_workspace.http import Answer, WebClient
+from mailport_workspace.observing import metrics
 from mailport_workspace.observing.context import working_on
 from mailport_workspace.sealing import KeyRing, Place
 from mailport_workspace.store import Store
@@ -135,6 +136,7 @@ class Deliveries:
                 (await rows.webhook(row.webhook_id, for_update=True)).enabled = False
                 await rows.give_up_deliveries(row.webhook_id, "The receiver is gone (410).", moment)
         claimed.due_at = row.due_at
+        metrics.webhook_delivered("deferred" if row.state is WebhookState.QUEUED else row.state.value)
         if outcome.error:
             _log.warning("webhook not delivered", webhook=row.webhook_id, webhook_event=row.event, why=outcome.error)
 
