@@ -43,7 +43,11 @@ _STATUS: tuple[tuple[type[MailportError], int], ...] = (
 )
 _STATUS_OF_CODE = {
     "store.conflict": 409,
+    "store.state": 409,
     "store.stale": 412,
+    "mail.busy": 409,
+    "record.type_in_use": 409,
+    "record.state_in_use": 409,
     "request.precondition": 428,
     "request.malformed": 400,
     "secret.unreadable": 503,

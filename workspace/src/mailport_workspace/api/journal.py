@@ -12,11 +12,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
 from mailport import Message
-from mailport.errors import NotFound
+from mailport.errors import ConfigurationError, NotFound
 from mailport_workspace.access.caller import Caller, Scope
 from mailport_workspace.api.access import CallerOf, WorkspaceOf, allowed
 from mailport_workspace.api.downloads import as_file, download
 from mailport_workspace.api.errors import can_fail_with
+from mailport_workspace.api.mail import AcceptedMail
 from mailport_workspace.api.mail_shapes import MailContent, MailShown, MailSummary
 from mailport_workspace.api.paging import Page, PagingOf
 from mailport_workspace.api.shapes import Id, Text
@@ -145,6 +146,19 @@ async def download_mail_attachment(
         raise NotFound("The mail has no such attachment.", code="store.missing")
     found = attachments[number]
     return download(found.content, found.content_type, found.filename)
+
+
+@router.post("/{mail}/resend", status_code=202, responses=can_fail_with(404, 409))
+async def resend_mail(mail: Id, actor: Annotated[Actor, allowed(Scope.MAIL_SEND)], workspace: WorkspaceOf) -> AcceptedMail:
+    """Send an outgoing mail again, whatever became of it; where others have it already, to whom it was refused."""
+    async with workspace.store.read(actor.tenant) as rows:
+        await rows.journal_entry(mail)
+        entries = await rows.outbox_of(mail)
+    if not entries:
+        raise ConfigurationError(
+            "This mail was not sent from here.", code="store.state", remedy="Resend mails of the direction “outgoing”."
+        )
+    return AcceptedMail.of(await workspace.outbox.resend(actor, entries[-1].id))
 
 
 async def _history(workspace: Workspace, caller: Caller, mail: str) -> MailHistory:

@@ -25,6 +25,7 @@ __all__ = [
     "NewRecord",
     "RawOptions",
     "decoded",
+    "mailbox_of",
     "named_attachment",
 ]
 
@@ -119,8 +120,8 @@ class SendOptions(Input):
 
     def envelope(self) -> dict[str, Any]:
         """Return the attributes of a message that stand beside its bytes."""
-        sender = {"envelope_from": _mailbox(self.envelope_from)} if self.envelope_from else {}
-        return sender | ({"envelope_to": tuple(map(_mailbox, self.envelope_to))} if self.envelope_to else {})
+        sender = {"envelope_from": mailbox_of(self.envelope_from)} if self.envelope_from else {}
+        return sender | ({"envelope_to": tuple(map(mailbox_of, self.envelope_to))} if self.envelope_to else {})
 
 
 class RawOptions(SendOptions):
@@ -206,5 +207,6 @@ def _decode(number: int, attachment: NewAttachment) -> Attachment:
         return attachment.attachment()
 
 
-def _mailbox(address: str) -> str:
+def mailbox_of(address: str) -> str:
+    """Return the bare address of a checked one."""
     return Address.parse(address).mailbox

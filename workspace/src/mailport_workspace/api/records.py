@@ -13,7 +13,7 @@ from mailport_workspace.api.access import WorkspaceOf, allowed
 from mailport_workspace.api.downloads import as_file, download
 from mailport_workspace.api.errors import below, can_fail_with
 from mailport_workspace.api.mail import AcceptedMail, IdempotencyKeyOf
-from mailport_workspace.api.new_mail import LARGEST_MAIL, Mailbox, Mailboxes, NewAttachment, decoded
+from mailport_workspace.api.new_mail import LARGEST_MAIL, Mailbox, Mailboxes, NewAttachment, decoded, mailbox_of
 from mailport_workspace.api.paging import Page, PagingOf
 from mailport_workspace.api.record_shapes import RecordDetails, RecordListed, RecordShown
 from mailport_workspace.api.shapes import Id, Input, Text
@@ -96,7 +96,12 @@ async def create_record(
     """Make a record; the same key twice makes one."""
     with below(_place):
         view = await workspace.desk.create(
-            actor, form.type, form.fields, email=form.email or "", parent=form.parent or "", key=idempotency_key or ""
+            actor,
+            form.type,
+            form.fields,
+            email=mailbox_of(form.email) if form.email else "",
+            parent=form.parent or "",
+            key=idempotency_key or "",
         )
     response.headers["Location"] = request.url_for("read_record", record=view.id).path
     return RecordShown.of(view)

@@ -93,8 +93,10 @@ class OverviewQueries(Bound):
         """Count by state what is not at its end; all that ever ended is too much to count for every page."""
         states = [state for state in column.type.python_type if state not in ended]
         query = select(column, func.count()).where(column.in_(states)).group_by(column)
-        counted: dict[State, int] = dict((await self._session.execute(query)).tuples().all())
-        return {state: counted.get(state, 0) for state in states}
+        counts: dict[State, int] = dict.fromkeys(states, 0)
+        for state, count in (await self._session.execute(query)).all():
+            counts[state] = count
+        return counts
 
     async def _records(self) -> Mapping[str, Mapping[str, int]]:
         query = select(Record.type, Record.state, func.count()).group_by(Record.type, Record.state)
