@@ -1,6 +1,6 @@
 """An outbox on each database, with a clock that tests move, and a mail server of the test's choice."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -55,8 +55,9 @@ class Desk:
     async def configure(self, **form):
         await self.world.configurations.save(self.actor, form)
 
-    async def submit(self, to="bob@example.test", subject="Hello", text="Hello.", **options):
-        message = Message.compose(sender="desk@example.test", to=to, subject=subject, text=text, **options.pop("message", {}))
+    async def submit(self, to="bob@example.test", subject="Hello", text="Hello.", *, message=None, **options):
+        facts = {"sender": options.pop("sender", "desk@example.test"), "to": to, "subject": subject, "text": text}
+        message = Message.compose(**facts, **(message or {}))
         return await self.outbox.submit(self.actor.tenant, message, **options)
 
     async def drain(self):

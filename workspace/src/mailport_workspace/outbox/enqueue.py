@@ -21,7 +21,7 @@ from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import JournalEntry, MailDirection, OutboxEntry, OutboxState, RawMessage, now
-from mailport_workspace.tables.base import INDEXED_LENGTH
+from mailport_workspace.tables.base import INDEXED_LENGTH, new_id
 from mailport_workspace.tenants.conversation_secrets import signing_secret
 
 __all__ = ["Submitted", "Wish", "store_mail"]
@@ -56,10 +56,9 @@ async def store_mail(rows: TenantRows, ring: KeyRing, message: Message, content:
     if wish.idempotency_key and (first := await rows.outbox_keyed(wish.idempotency_key)) is not None:
         return await _again(rows, first, message, content, wish)
     conversation_id = message.conversation_id or await _conversation_of(rows, ring, wish.record)
-    raw = RawMessage(content=content, size=len(content), sha256=hashlib.sha256(content).hexdigest())
-    await rows.add(raw)
+    raw = RawMessage(id=new_id(), content=content, size=len(content), sha256=hashlib.sha256(content).hexdigest())
     journal = _history(message, raw, conversation_id, wish)
-    await rows.add(journal)
+    await rows.add(raw, journal)
     return await _with_entry(rows, journal, message, content, wish)
 
 
@@ -107,6 +106,7 @@ def _is_same_way(first: OutboxEntry, journal: JournalEntry, message: Message, wi
 def _history(message: Message, raw: RawMessage, conversation_id: str, wish: Wish) -> JournalEntry:
     record = wish.record
     return JournalEntry(
+        id=new_id(),
         direction=MailDirection.OUTGOING,
         message_id=storable(message.message_id)[:INDEXED_LENGTH],
         sender=storable(message.sender.mailbox) if message.sender else "",
