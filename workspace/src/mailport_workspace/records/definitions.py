@@ -90,10 +90,6 @@ def _validated(name: str, definition: Mapping[str, Any]) -> RecordDefinition:
         details = error.errors(include_input=False, include_url=False)
         refuse(_problem(detail["loc"], str(detail["msg"])) for detail in details)
         raise
-    except (TypeError, KeyError, AttributeError) as error:  # an extension of another shape than fields with names
-        raise ConfigurationError(
-            "The fields of a type are a list, each with a name.", code="settings.invalid", field="fields"
-        ) from error
 
 
 def _problem(place: Sequence[str | int], said: str) -> Problem:

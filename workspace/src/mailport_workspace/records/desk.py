@@ -119,6 +119,7 @@ class RecordDesk:
         who = Address.parse(email) if email.strip() else None
         async with self._records.work(actor.tenant) as work:
             await _here(await work.rows())
+            work.author = actor.name
             person = (await work.create_person(who.mailbox, who.display_name)).id if who is not None else None
             view = await work.create(kind, fields, key=f"hand.{key or new_id()}", person=person)
             if parent:

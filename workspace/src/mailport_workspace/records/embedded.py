@@ -55,7 +55,7 @@ class EmbeddedRecords(RecordStore):
 
 
 class EmbeddedWork(RecordWork):
-    """One piece of work."""
+    """One piece of work; ``author`` is the person who makes records in it, empty where mail does."""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class EmbeddedWork(RecordWork):
         self._clock = clock
         self._begun: TenantRows | None = None
         self._catalogue: Catalogue | None = None
+        self.author = ""
         self.is_settled = False
 
     async def rows(self) -> TenantRows:
@@ -121,7 +122,8 @@ class EmbeddedWork(RecordWork):
         row = self._new_record(definition, values, title=title, key=key, person=person)
         row.number = f"{definition.prefix}{number:0{_DIGITS}d}"
         await rows.add(row)
-        await enter_once(rows, row, ActivityKind.CREATED, key=f"created.{key}", at=self._clock(), person=person)
+        at, author = self._clock(), self.author
+        await enter_once(rows, row, ActivityKind.CREATED, key=f"created.{key}", at=at, author=author, person=person)
         await tell(rows, Event.RECORD_CREATED, _told(record_view(row, definition)))
         return record_view(row, definition)
 

@@ -100,14 +100,30 @@ class RecordDefinition(_Defined):
         return next((field for field in self.fields if folded in (field.name, field.label.casefold())), None)
 
 
+class _FieldChange(BaseModel):
+    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
+
+    name: _Name
+
+
+class _Extension(BaseModel):
+    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
+
+    fields: Annotated[list[_FieldChange], Field(max_length=_MOST_FIELDS)] = Field(default_factory=list)
+    states: list[str] = Field(default_factory=list)
+
+
 def extended(definition: RecordDefinition, changes: Mapping[str, Any]) -> RecordDefinition:
-    """Return a built-in type with what a tenant changed: fields by name and states are added, the rest is replaced."""
-    base = definition.model_dump(mode="json")
+    """Return a built-in type with what a tenant changed: fields by name and states are added, the rest is replaced.
+
+    Raises ``pydantic.ValidationError``.
+    """
+    base, extension = definition.model_dump(mode="json"), _Extension.model_validate(changes)
     fields = {field["name"]: field for field in base["fields"]}
-    for change in changes.get("fields", ()):
-        fields[change["name"]] = {**fields.get(change["name"], {}), **change}
-    states = list(dict.fromkeys([*base["states"], *changes.get("states", ())]))
-    return RecordDefinition.model_validate({**base, **changes, "fields": list(fields.values()), "states": states})
+    for change in extension.fields:
+        fields[change.name] = {**fields.get(change.name, {}), **change.model_dump()}
+    more = {"fields": list(fields.values()), "states": list(dict.fromkeys([*base["states"], *extension.states]))}
+    return RecordDefinition.model_validate({**base, **changes, **more})
 
 
 def kind_of(definition: RecordDefinition) -> RecordKind:
