@@ -7,10 +7,23 @@ import pytest
 
 from mailport import Message
 from mailport_workspace.intake.process import Processing
+from mailport_workspace.intake.settle import write_verdict
 from mailport_workspace.intake.verdict import Received
 from mailport_workspace.queries.records import RecordFilter
 from mailport_workspace.records.embedded import EmbeddedRecords
-from mailport_workspace.tables import JournalEntry, JournalStep, MailDirection, MailKind, Outcome, Person, RawMessage, new_id
+from mailport_workspace.tables import (
+    IntakeEntry,
+    IntakeState,
+    JournalEntry,
+    MailDirection,
+    Outcome,
+    Person,
+    RawMessage,
+    new_id,
+    now,
+)
+from mailport_workspace.tenants.options import Options
+from mailport_workspace.tenants.tabs import Tabs
 from tests.workspace.forms import imap
 
 ANN = "ann@customer.example.org"
@@ -27,6 +40,11 @@ class Desk:
     inbox: str = ""
     journal: str = ""
     verdicts: list = field(default_factory=list)
+
+    @property
+    def tabs(self):
+        """The tabs of the tenant."""
+        return Tabs(self.world.store, self.records)
 
     @property
     def tenant(self):
@@ -54,6 +72,7 @@ class Desk:
         )  # fmt: skip
         async with self.world.store.write(self.tenant) as rows:
             await rows.add(stored, entry)
+            await rows.add(IntakeEntry(journal_id=entry.id, inbox_id=entry.inbox_id, state=IntakeState.CLAIMED, attempts=1))
         self.journal = entry.id
         return Received(
             tenant=self.tenant, journal_id=entry.id, inbox_id=entry.inbox_id, raw_id=stored.id, message=Message.read(raw)
@@ -68,19 +87,34 @@ class Desk:
     def _settle(self, received):
         async def settle(rows, verdict):
             self.verdicts.append(verdict)
-            entry = await rows.journal_entry(received.journal_id)
-            entry.outcome, entry.last_error, entry.body_text = verdict.outcome, verdict.last_error, verdict.body_text
-            entry.kind = MailKind.BOUNCED if verdict.bounced else MailKind.MAIL
-            entry.conversation_id, entry.related_id = verdict.conversation_id, verdict.related_id
-            if verdict.record:
-                entry.record_type, entry.record_id, entry.record_number = (
-                    verdict.record.type, verdict.record.id, verdict.record.number,
-                )  # fmt: skip
-            await rows.add(
-                *(JournalStep(journal_id=entry.id, step=n.step, state=n.state, code=n.code, text=n.text) for n in verdict.steps)
-            )
+            entry = await rows.intake_entry(received.journal_id)
+            await write_verdict(rows, entry, verdict, lambda inbox, mailbox: "leave", now())
 
         return settle
+
+    async def mail(self, journal=""):
+        """Return the history of a mail, the last one's without an id."""
+        async with self.world.store.read(self.tenant) as rows:
+            return await rows.journal_entry(journal or self.journal)
+
+    async def sent(self, record, *to, message_id="<sent@example.test>", conversation_id="", **more):
+        """Have a mail of a record in the journal that was sent; return its id."""
+        entry = JournalEntry(
+            id=new_id(), direction=MailDirection.OUTGOING, message_id=message_id, sender=DESK, recipients=list(to),
+            record_type=record.type, record_id=record.id, record_number=record.number, conversation_id=conversation_id,
+            sent=True, **more,
+        )  # fmt: skip
+        async with self.world.store.write(self.tenant) as rows:
+            await rows.add(entry)
+        return entry.id
+
+    async def options(self, **form):
+        """Change settings of the tenant."""
+        await Options(self.world.store).save(self.world.one, form)
+
+    async def tab(self, tab, word, meaning=""):
+        """Add a row to a tab."""
+        return await self.tabs.add(self.world.one, tab, word, meaning)
 
     async def fail(self, mail, error):
         """Let the processing of a mail fail for the last time."""

@@ -30,9 +30,12 @@ from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.shared_tokens import SharedTokens
 from mailport_workspace.store import Store
 from mailport_workspace.tenants.configuration import Configurations
+from mailport_workspace.tenants.imports import Imports
 from mailport_workspace.tenants.inboxes import Inboxes
 from mailport_workspace.tenants.incoming_rules import IncomingRules
 from mailport_workspace.tenants.options import Options
+from mailport_workspace.tenants.tabs import Tabs
+from mailport_workspace.tenants.templates import Templates
 from mailport_workspace.tenants.transfer import Transfer
 from mailport_workspace.tenants.users import Users
 from mailport_workspace.webhooks.deliver import Deliveries
@@ -63,6 +66,9 @@ class Workspace:
         self.tokens = Tokens(self.store)
         self.options = Options(self.store)
         self.incoming_rules = IncomingRules(self.store)
+        self.tabs = Tabs(self.store, self.records)
+        self.templates = Templates(self.store, self.records)
+        self.imports = Imports(self.store)
         self.outbox = Outbox(
             self.store,
             self.configurations,

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_case"]
 
+_LETS_IN = ("released", "created")
+"""Decisions of a person by which a mail passes the gates."""
+
 
 async def read_case(rows: TenantRows, received: Received, ring: KeyRing) -> Case:
     """Return the mail with everything that a tenant says about its mail."""
@@ -50,7 +53,7 @@ async def read_case(rows: TenantRows, received: Received, ring: KeyRing) -> Case
         stylesheet=connection.stylesheet if connection else None,
         users=frozenset(user.email.lower() for user in await rows.users() if user.active),
         keep_original=bool(incoming_rules(configuration.values)["keep_full_incoming_message"]),
-        is_released=held is not None and held.released_at is not None,
+        is_released=held is not None and held.decision in _LETS_IN,
     )
 
 

@@ -14,6 +14,7 @@ from mailport.policies.bodytext import body_text
 from mailport.policies.truncate import TruncatedBody
 from mailport.policies.winmail import Winmail
 from mailport.rules import RecognitionRules
+from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.verdict import Mailbox, Received, StepNote, Verdict
 from mailport_workspace.intake.xml import Imported
 from mailport_workspace.records.interface import AttachedMail, RecordRef
@@ -22,7 +23,7 @@ from mailport_workspace.tenants.handling import Handling
 from mailport_workspace.tenants.incoming_rules import Rule, RuleAction
 from mailport_workspace.tenants.options import TenantOptions
 
-__all__ = ["NO_SUBJECT", "Bounced", "Case", "Earlier", "storable", "stored_text"]
+__all__ = ["NO_SUBJECT", "Bounced", "Case", "Earlier", "stored_text"]
 
 NO_SUBJECT = "(no subject)"
 _NOTICE = "[The text of this mail is longer than {limit} characters. The complete mail is kept in its original.]"
@@ -160,11 +161,6 @@ class Case:
         self.note(step, reason, state=StepState.FAILED, code=code)
         reason = storable(reason)[:_LONGEST_ERROR]
         return self.verdict(Outcome.FAILED, mailbox=Mailbox.FAILURE, last_error=reason, record=record)
-
-
-def storable(text: str) -> str:
-    """Return the text as every database can keep it: without NUL and half characters."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def stored_text(message: Message, findings: Mapping[str, object], options: TenantOptions) -> str:

@@ -8,7 +8,8 @@ from functools import partial
 from mailport.errors import ConfigurationError
 from mailport.policies.automatic import Automatic
 from mailport.policies.keywords import KeywordReply, vote
-from mailport_workspace.intake.case import Case, storable
+from mailport_workspace.intake.case import Case
+from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.creating import with_what_fits
 from mailport_workspace.intake.person import find_person
 from mailport_workspace.intake.verdict import Verdict

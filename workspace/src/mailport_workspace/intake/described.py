@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from mailport.errors import ConfigurationError
-from mailport_workspace.intake.case import Case, storable
+from mailport_workspace.intake.case import Case
+from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.continuing import may_change
 from mailport_workspace.intake.creating import create_one, with_what_fits
 from mailport_workspace.intake.verdict import Verdict

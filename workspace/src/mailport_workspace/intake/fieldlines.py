@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mailport.policies.templates import BodyRecord, BodyRecords
-from mailport_workspace.intake.case import Case, storable
+from mailport_workspace.intake.case import Case
+from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.creating import field_named, mapped_fields
 from mailport_workspace.intake.described import MOST_RECORDS, Described, found_by_key
 from mailport_workspace.intake.match import find_record, own_type

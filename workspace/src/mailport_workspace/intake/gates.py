@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailport.policies.automatic import Automatic, AutomaticKind
 from mailport.policies.bounce import Bounce
-from mailport.policies.senders import SenderVerdict
+from mailport.policies.senders import SenderVerdict, judge
 from mailport.policies.subjects import IGNORED, SubjectFinding
 from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.verdict import Verdict
@@ -63,13 +63,15 @@ def _ignored_subject(case: Case) -> Verdict | None:
 
 
 def _denied_sender(case: Case) -> Verdict | None:
+    """Ignore a sender on the deny list; one who is merely not on the allow list waits for a person (TAB-13)."""
     verdict = case.finding("sender", SenderVerdict)
     if verdict is None or verdict.allowed or is_bounce(case):
         return None
     reason = f"the sender may not write: {verdict.reason}"
-    if case.options.strict_compatibility:
+    is_denied = judge(case.sender, allowed=(), denied=case.rules.denied_senders) is not None
+    if is_denied or case.options.strict_compatibility:
         return case.ignored("sender", "mail.denied_sender", reason)
-    return case.quarantined("sender", "mail.denied_sender", reason)
+    return case.quarantined("sender", "mail.unlisted_sender", reason)
 
 
 def _rule(case: Case) -> Verdict | None:

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from mailport.policies.conversation_ids import PREFIX
 from mailport.rules import RecognitionRules
 from mailport_workspace.tables import Inbox, MailConfiguration, Tab, TabRow
+from mailport_workspace.tenants.configuration import FORMER_PREFIXES
 from mailport_workspace.tenants.handling import Handling
 from mailport_workspace.tenants.options import TenantOptions
 
-__all__ = ["ALLOW", "DENY", "FORMER_PREFIXES", "own_addresses", "prefixes_of", "recognition_rules"]
+__all__ = ["ALLOW", "DENY", "own_addresses", "prefixes_of", "recognition_rules"]
 
 ALLOW, DENY = "allow", "deny"
 """What a row of the senders' tab says."""
-
-FORMER_PREFIXES = "former_prefixes"
-"""Where a tenant's options keep the prefixes that its conversation ids once had (SND-21)."""
 
 _ACCOUNT_ADDRESSES = ("user_name", "from_address")
 

@@ -18,7 +18,7 @@ from mailport.fields import ComponentType, Direction
 from mailport.rules import IncomingRules, OutgoingRules
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import Store, TenantRows
-from mailport_workspace.tables import Inbox, now
+from mailport_workspace.tables import Inbox, Tenant, now
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.audit import changed_fields, changed_settings
 from mailport_workspace.tenants.values import (
@@ -36,9 +36,11 @@ from mailport_workspace.tenants.values import (
     stored_of,
 )
 
-__all__ = ["AffectedInbox", "Configurations", "component_of", "incoming_rules"]
+__all__ = ["FORMER_PREFIXES", "AffectedInbox", "Configurations", "component_of", "incoming_rules"]
 
 SUBJECT = "configuration"
+FORMER_PREFIXES = "former_prefixes"
+"""Where a tenant's options keep the prefixes that its conversation ids once had (SND-21)."""
 _RULES: tuple[type[BaseModel], ...] = (OutgoingRules, IncomingRules)
 _RULE_NAMES = frozenset(name for model in _RULES for name in model.model_fields)
 
@@ -101,6 +103,7 @@ class Configurations:
         if component_of(new.values) is not component_of(old.values):
             await _disable_inboxes(actor, rows)
         await rows.add(*changed_settings(actor, SUBJECT, old, new))
+        _remember_prefix(await rows.tenant(), old.values, new.values)
         keep(row, new, self._ring)
         row.updated_at = now()
 
@@ -180,3 +183,10 @@ async def _disable_inboxes(actor: Actor, rows: TenantRows) -> None:
         inbox.enabled = False
         inbox.version += 1
         await rows.add(*changed_fields(actor, f"inbox {inbox.name}", {"enabled": True}, {"enabled": False}))
+
+
+def _remember_prefix(tenant: Tenant, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Keep a prefix that goes: replies still carry it (SND-21)."""
+    gone, kept = old.get("conversation_id_prefix"), tenant.options.get(FORMER_PREFIXES, [])
+    if gone and gone != new.get("conversation_id_prefix") and gone not in kept:
+        tenant.options = {**tenant.options, FORMER_PREFIXES: [*kept, gone]}

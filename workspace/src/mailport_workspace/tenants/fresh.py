@@ -13,6 +13,8 @@ __all__ = ["found_tenant"]
 
 _FIRST_ROWS = (
     (Tab.OBJECT_NAMES, "Incident", "incident"),
+    (Tab.TASK_KEYWORDS, "accepted", "accepted"),
+    (Tab.TASK_KEYWORDS, "rejected", "rejected"),
     (Tab.APPROVAL_KEYWORDS, "accepted", "accepted"),
     (Tab.APPROVAL_KEYWORDS, "rejected", "rejected"),
 )

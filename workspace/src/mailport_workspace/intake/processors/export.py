@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mailport.errors import ConfigurationError
-from mailport_workspace.intake.case import Case, storable
+from mailport_workspace.intake.case import Case
+from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.creating import field_named
 from mailport_workspace.intake.described import Batch, Described
 from mailport_workspace.intake.failures import failure_record
