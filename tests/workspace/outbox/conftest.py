@@ -1,14 +1,20 @@
 """An outbox on each database, with a clock that tests move, and a mail server of the test's choice."""
 
+import secrets
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from mailport import Mailport, Message, SessionLimits
 from mailport.egress import EgressPolicy
+from mailport.fields import Capabilities
+from mailport.testing.memory import MemoryMail, MemoryPlugin
 from mailport_workspace.outbox.drain import Limits
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.tables import now
+from mailport_workspace.tenants.configuration import Configurations
 
 
 class Clock:
@@ -38,7 +44,7 @@ class Nudges:
 class Desk:
     """The outbox of tenant `one`, and what became of its mails."""
 
-    def __init__(self, world, mailport, clock, reached=lambda _: None, **limits):
+    def __init__(self, world, mailport, clock, *, reached=lambda _: None, rules=None, **limits):
         self.world, self.mailport, self.clock, self.actor = world, mailport, clock, world.one
         self.engine = Nudges()
         self.outbox = Outbox(
@@ -47,6 +53,7 @@ class Desk:
             mailport,
             world.ring,
             self.engine,
+            rules=rules,
             limits=Limits(**limits),
             clock=clock,
             reached=reached,
@@ -66,6 +73,9 @@ class Desk:
     async def entry(self, submitted):
         async with self.world.store.read(self.actor.tenant) as rows:
             return await rows.outbox_entry(submitted.outbox_id)
+
+    async def state(self, submitted):
+        return str((await self.entry(submitted)).state)
 
     async def entries(self, submitted):
         async with self.world.store.read(self.actor.tenant) as rows:
@@ -91,14 +101,14 @@ class Desk:
             return await rows.due_outbox(self.clock(), lost_before=self.clock() - timedelta(seconds=5))
 
 
-def smtp(server, **more):
+def smtp(host, port, **more):
     """The settings of an account on a server without TLS and sign-in."""
     return {
         "protocol": "smtp",
         "authentication": "none",
         "use_ssl_tls": "none",
-        "host": server.host,
-        "port": server.port,
+        "host": host,
+        "port": port,
         "user_name": "desk@example.test",
     } | more
 
@@ -119,6 +129,37 @@ async def sending(tmp_path):
 
 
 @pytest.fixture
+def mail():
+    """A mail system in memory, where the tenant has an account; tests switch its faults."""
+    return MemoryMail({"desk@example.test": secrets.token_urlsafe(16)})
+
+
+@pytest.fixture
+async def office(world, mail, clock):
+    """The outbox of tenant `one`, which sends through `mail`."""
+    async with in_memory(world, mail, clock) as desk:
+        yield desk
+
+
+@asynccontextmanager
+async def in_memory(world, mail, clock, *, lookup=True, **more):
+    """An outbox whose account is in `mail`; without `lookup` nobody can tell whether a mail was sent."""
+    plugin = MemoryPlugin(mail, Capabilities(lookup=lookup))
+    async with Mailport(plugins=[plugin], limits=SessionLimits(circuit=0.0)) as library:
+        configurations = Configurations(world.store, library, world.ring)
+        desk = Desk(SimpleNamespace(**vars(world) | {"configurations": configurations}), library, clock, **more)
+        await desk.configure(protocol="memory", user_name="desk@example.test", password=mail.passwords["desk@example.test"])
+        yield desk
+
+
+@pytest.fixture
 async def desk(world, sending, clock):
     """The outbox of tenant `one`."""
     return Desk(world, sending, clock)
+
+
+async def abandon(desk, *submitted):
+    """Leave mails as a worker does that is killed when it was about to hand them over."""
+    async with desk.world.store.write(desk.actor.tenant) as rows:
+        await rows.claim("gone", desk.clock(), 100)
+        assert await rows.begin_sending([one.outbox_id for one in submitted], "gone", desk.clock()) == len(submitted)

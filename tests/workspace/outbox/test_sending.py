@@ -14,7 +14,7 @@ RECORD = RecordRef(type="incident", id="1", number="INC1001")
 
 async def test_a_mail_is_stored_and_then_sent(desk, smtp_sink):  # SND-22
     """A mail is in the database before anybody tries to send it, and says afterwards when it left."""
-    await desk.configure(**smtp(smtp_sink))
+    await desk.configure(**smtp(smtp_sink.host, smtp_sink.port))
     submitted = await desk.submit()
     assert (submitted.state, (await desk.journal(submitted)).sent) == (OutboxState.QUEUED, False)
     assert smtp_sink.messages() == []
@@ -27,7 +27,7 @@ async def test_a_mail_is_stored_and_then_sent(desk, smtp_sink):  # SND-22
 
 async def test_many_mails_leave_once_each(desk, smtp_sink):
     """Groups of mails are sent, each once."""
-    await desk.configure(**smtp(smtp_sink))
+    await desk.configure(**smtp(smtp_sink.host, smtp_sink.port))
     submitted = [await desk.submit(subject=f"Mail {number}") for number in range(70)]
     await desk.drain()
     assert {(await desk.entry(one)).state for one in submitted} == {OutboxState.SENT}
@@ -37,7 +37,7 @@ async def test_many_mails_leave_once_each(desk, smtp_sink):
 
 async def test_hidden_recipients_and_the_envelope_survive_storing(desk, smtp_sink):
     """Bcc receives the mail and stands nowhere in it; an envelope of its own is kept beside the bytes."""
-    await desk.configure(**smtp(smtp_sink))
+    await desk.configure(**smtp(smtp_sink.host, smtp_sink.port))
     await desk.submit(message={"bcc": "eve@example.test"})
     await desk.submit(message={"envelope_to": ("only@example.test",), "envelope_from": "bounces@example.test"})
     await desk.drain()
@@ -50,7 +50,7 @@ async def test_hidden_recipients_and_the_envelope_survive_storing(desk, smtp_sin
 
 async def test_a_mail_without_a_sender_leaves_from_the_account(desk, smtp_sink):
     """Without From a mail leaves from the address of the account."""
-    await desk.configure(**smtp(smtp_sink))
+    await desk.configure(**smtp(smtp_sink.host, smtp_sink.port))
     submitted = await desk.submit(sender=None)
     await desk.drain()
     assert (await desk.entry(submitted)).state is OutboxState.SENT
@@ -71,7 +71,7 @@ async def test_the_same_key_means_the_same_mail(desk):
 
 async def test_a_scheduled_mail_waits_until_it_is_due(desk, clock, smtp_sink):
     """A mail does not leave before its time, and is due then without anybody asking."""
-    await desk.configure(**smtp(smtp_sink))
+    await desk.configure(**smtp(smtp_sink.host, smtp_sink.port))
     submitted = await desk.submit(due_at=clock() + timedelta(hours=1))
     await desk.drain()
     assert (await desk.entry(submitted)).state is OutboxState.QUEUED
@@ -84,7 +84,7 @@ async def test_a_scheduled_mail_waits_until_it_is_due(desk, clock, smtp_sink):
 
 async def test_a_higher_priority_leaves_first(desk, smtp_sink):
     """Of mails that are due, those with the higher priority leave first."""
-    await desk.configure(**smtp(smtp_sink, max_connections=1))
+    await desk.configure(**smtp(smtp_sink.host, smtp_sink.port, max_connections=1))
     submitted = [await desk.submit(priority=priority) for priority in (0, 5, -5)]
     await desk.drain()
     attempts = [(await desk.attempts(one))[0][0] for one in submitted]
@@ -101,7 +101,7 @@ async def test_mails_about_a_record_share_a_conversation(desk):
 
 async def test_many_recipients_are_stored_and_sent_completely(desk, smtp_sink):  # SND-29
     """A list of recipients longer than any column reaches everybody."""
-    await desk.configure(**smtp(smtp_sink))
+    await desk.configure(**smtp(smtp_sink.host, smtp_sink.port))
     people = [f"somebody.with.a.long.name.{number}@example.test" for number in range(60)]
     submitted = await desk.submit(to=", ".join(people))
     await desk.drain()
