@@ -12,6 +12,7 @@ from mailport_workspace.engines import Job
 from mailport_workspace.intake import poll, queue
 from mailport_workspace.outbox import outbox
 from mailport_workspace.store import OperatorRows
+from mailport_workspace.upkeep import upkeep
 from mailport_workspace.webhooks import deliver
 from mailport_workspace.workspace import Workspace
 
@@ -45,5 +46,6 @@ def chores_of(workspace: Workspace) -> tuple[Chore, ...]:
             workspace.intake.work,
             lambda rows, at: rows.due_intake(at, lost_before=workspace.intake.lost_before(at)),
         ),
+        Chore(upkeep.KIND, workspace.upkeep.run, workspace.upkeep.due),
         Chore("webhooks", workspace.deliveries.deliver, lambda rows, at: rows.due_webhooks(at, lost_before=at - deliver.LEASE)),
     )

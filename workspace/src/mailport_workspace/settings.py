@@ -36,7 +36,7 @@ class WorkspaceSettings(BaseSettings):
     ``public_url`` is how people reach the service (``https://mail.example.org``), where a proxy stands before it;
     ``cors_origins`` are the web sites whose scripts may call the API with a token.
     A mail is tried ``max_attempts`` times by itself, with ``retry_waits`` minutes between the tries; the last wait repeats.
-    ``retention_*`` is how many days the history of mails, their bytes, and finished tasks are kept.
+    ``retention_*`` is how many days the history of mails, their bytes, and finished tasks are kept; with 0 these go at once.
 
     ``log_format`` is ``console`` or ``json``, ``log_level`` the least that is logged. ``metrics_port`` opens a port for
     ``/metrics`` alone, on ``metrics_host``; without it, ``metrics_token`` opens it beside the API. Where there is a token, only
@@ -65,7 +65,7 @@ class WorkspaceSettings(BaseSettings):
     retry_waits: Annotated[tuple[float, ...], NoDecode] = Field((1, 2, 5, 10, 30, 60), min_length=1)
     retention_journal: int = Field(365, ge=1)
     retention_raw: int = Field(90, ge=1)
-    retention_finished: int = Field(30, ge=1)
+    retention_finished: int = Field(30, ge=0)
     log_format: LogFormat = LogFormat.CONSOLE
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: int | None = Field(None, ge=1, le=65535)

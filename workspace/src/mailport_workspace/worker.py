@@ -18,7 +18,6 @@ from mailport_workspace.chores import Chore, chores_of
 from mailport_workspace.engines import Engine
 from mailport_workspace.observing import metrics
 from mailport_workspace.observing.jobs import observed
-from mailport_workspace.stopping import on_signal
 from mailport_workspace.tables import new_id, now
 from mailport_workspace.workspace import Workspace
 
@@ -74,17 +73,6 @@ class Worker:
             with suppress(asyncio.CancelledError):
                 await looking
             await self._say_farewell()
-
-    async def run_until_stopped(self) -> None:
-        """Work until the process is asked to end (SIGTERM, SIGINT); then finish or give back what runs (REL-08)."""
-        asked = asyncio.Event()
-        with on_signal(asked.set):
-            working, waiting = asyncio.ensure_future(self.run()), asyncio.ensure_future(asked.wait())
-            await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            if asked.is_set():
-                await self.close()
-            await working
 
     async def close(self) -> None:
         """Finish or give back what runs, and end ``run``."""

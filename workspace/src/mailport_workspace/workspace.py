@@ -38,6 +38,9 @@ from mailport_workspace.tenants.tabs import Tabs
 from mailport_workspace.tenants.templates import Templates
 from mailport_workspace.tenants.transfer import Transfer
 from mailport_workspace.tenants.users import Users
+from mailport_workspace.upkeep.credentials import Credentials
+from mailport_workspace.upkeep.summary import Summaries
+from mailport_workspace.upkeep.upkeep import Upkeep
 from mailport_workspace.webhooks.deliver import Deliveries
 from mailport_workspace.webhooks.webhooks import Webhooks
 
@@ -66,8 +69,6 @@ class Workspace:
         self.tokens = Tokens(self.store)
         self.options = Options(self.store)
         self.incoming_rules = IncomingRules(self.store)
-        self.tabs = Tabs(self.store, self.records)
-        self.templates = Templates(self.store, self.records)
         self.imports = Imports(self.store)
         self.outbox = Outbox(
             self.store,
@@ -80,6 +81,8 @@ class Workspace:
         self.web = WebClient(settings.egress)
         embedded = EmbeddedRecords(self.store)
         self.records: RecordStore = ChosenRecords(self.store, embedded, WebhookRecords(self.store, self.ring, self.web))
+        self.tabs = Tabs(self.store, self.records)
+        self.templates = Templates(self.store, self.records)
         self.processing = Processing(self.store, self.mailport, self.ring, self.records)
         self.intake = Intake(self.store, self.mailport, self.processing)
         self.poller = Poller(self.store, self.mailport, self.ring, self.intake)
@@ -91,6 +94,9 @@ class Workspace:
         self.desk = RecordDesk(self.store, embedded, self.outbox, self.configurations)
         self.webhooks = Webhooks(self.store, self.ring, settings.egress)
         self.deliveries = Deliveries(self.store, self.ring, self.web)
+        self.credentials = Credentials(self.store, self.ring)
+        summaries = Summaries(self.store, self.configurations, self.outbox, self.credentials)
+        self.upkeep = Upkeep(self.store, settings, self.credentials, summaries)
         self.transfer = Transfer(self.store, self.configurations, self.inboxes)
 
     async def __aenter__(self) -> Self:

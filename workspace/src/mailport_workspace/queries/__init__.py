@@ -14,6 +14,7 @@ from mailport_workspace.queries.overview import AcrossOverview, OverviewQueries
 from mailport_workspace.queries.processing import ProcessingQueries
 from mailport_workspace.queries.records import RecordQueries
 from mailport_workspace.queries.tenants import AcrossTenants, TenantQueries
+from mailport_workspace.queries.upkeep import AcrossUpkeep, UpkeepQueries
 from mailport_workspace.queries.webhooks import AcrossWebhooks, WebhookQueries
 
 __all__ = ["OperatorRows", "TenantRows"]
@@ -31,6 +32,7 @@ class TenantRows(
     WebhookQueries,
     IntakeQueries,
     ConnectionTestQueries,
+    UpkeepQueries,
 ):
     """The rows of one tenant, within one transaction."""
 
@@ -45,5 +47,6 @@ class OperatorRows(
     AcrossConnectionTests,
     AcrossOutbox,
     AcrossOverview,
+    AcrossUpkeep,
 ):
     """The rows of all tenants, within one transaction."""
