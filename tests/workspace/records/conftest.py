@@ -14,9 +14,15 @@ class Clock:
 
     def __init__(self):
         self.moment = datetime.now(UTC) + timedelta(seconds=30)
+        self.slept = []
 
     def __call__(self):
         return self.moment
+
+    async def sleep(self, seconds):
+        """Wait in no time."""
+        self.slept.append(seconds)
+        self.advance(seconds=seconds)
 
     def advance(self, **by):
         self.moment += timedelta(**by)

@@ -187,7 +187,7 @@ async def test_records_elsewhere_are_not_at_this_desk(desk, world, record):
         assert caught.value.code == "record.elsewhere"
 
 
-async def test_outside_numbers_stand_for_one_record(world, desk, record):
+async def test_outside_numbers_stand_for_one_record(world, desk, record):  # PLS-09
     """Added, found in any case, and removed; a number of another record is refused."""
     numbers = OutsideNumbers(world.store, EmbeddedRecords(world.store))
     entry = await numbers.add(world.one, "incident", record.id, " ACME-4711 ", system="Acme")

@@ -18,7 +18,7 @@ import httpcore2
 
 from mailport import tls
 from mailport.egress import EgressPolicy
-from mailport.errors import ConfigurationError, MailportError, Problem, TimedOut, Unreachable
+from mailport.errors import ConfigurationError, MailportError, Problem, TimedOut, TransportError, Unreachable
 
 __all__ = ["Answer", "CheckedBackend", "WebClient", "url_problem"]
 
@@ -94,7 +94,8 @@ class WebClient:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, timeout: float, limit: int) -> Answer:
         """Post ``body``; return the answer, whatever its status. ``timeout`` in seconds is for all of it, ``limit`` in bytes.
 
-        Raises ``ConfigurationError`` (where it may not go), ``Unreachable`` or ``TimedOut``.
+        Raises ``ConfigurationError`` where it may not go, ``Unreachable``, ``TimedOut``, and ``TransportError`` for an answer
+        that is too large.
         """
         refuse_url(url, self._policy)
         try:
@@ -160,7 +161,7 @@ async def _bounded(response: httpcore2.Response, limit: int, host: str) -> bytes
     async for piece in response.aiter_stream():
         body += piece
         if len(body) > limit:
-            raise Unreachable(f"{host} answered with more than {limit} bytes.", code="web.too_large", field="url")
+            raise TransportError(f"{host} answered with more than {limit} bytes.", code="web.too_large", field="url")
     return bytes(body)
 
 

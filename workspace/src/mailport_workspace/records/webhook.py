@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mailport.errors import ConfigurationError, Throttled, Unreachable
+from mailport.errors import ConfigurationError, MailportError, Throttled, Unreachable
 from mailport_workspace.http import Answer, WebClient
 from mailport_workspace.records.interface import (
     AttachedMail,
@@ -27,6 +27,7 @@ from mailport_workspace.records.interface import (
     RecordWork,
 )
 from mailport_workspace.records.wire import (
+    FIELD,
     call_id,
     kinds_in,
     made_person_in,
@@ -127,7 +128,11 @@ class WebhookRecords(RecordStore):
         try:
             answer = await self._web.post(url, body, headers, timeout=_TIMEOUT, limit=_MOST)
         except Unreachable as failure:
+            failure.field = FIELD
             return failure, None
+        except MailportError as error:
+            error.field = FIELD
+            raise
         if answer.status not in _PASSING:
             return answer, None
         asked = answer.retry_after(self._clock())
@@ -141,7 +146,7 @@ class WebhookRecords(RecordStore):
             raise ConfigurationError(
                 "The records live in another system, and its address or key is not stored.",
                 code="record.not_connected",
-                field="record_store_url",
+                field=FIELD,
                 remedy="Enter the address, and make a key for it.",
             )
         key = self._ring.open(row.secrets[SIGNING_KEY], Place(row.tenant_id, row.id, SIGNING_KEY))

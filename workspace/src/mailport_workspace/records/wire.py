@@ -24,6 +24,7 @@ from mailport_workspace.records.interface import PersonView, RecordKind, RecordV
 from mailport_workspace.tables import new_id
 
 __all__ = [
+    "FIELD",
     "call_id",
     "kinds_in",
     "made_person_in",
@@ -34,6 +35,9 @@ __all__ = [
     "refusal",
     "unavailable",
 ]
+
+FIELD = "record_store_url"
+"""The setting at fault where a record store elsewhere does not answer as it should."""
 
 _Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 _Type = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
@@ -174,23 +178,23 @@ def refusal(answer: Answer) -> MailportError:
         return _complaints(answer)
     if status in (401, 403):
         said, remedy = "The record store does not accept our signature.", "Give it the key of this tenant."
-        return PermissionDenied(said, code="record.denied", field="record_store_url", remedy=remedy)
+        return PermissionDenied(said, code="record.denied", field=FIELD, remedy=remedy)
     if status in (404, 410):
         return NotFound("The record store has no such record.", code="record.gone", remedy="Reload the record.")
     if 300 <= status < 400:
         said, remedy = "The record store answers with a redirect.", "Enter the address that it leads to."
-        return ConfigurationError(said, code="record.redirected", field="record_store_url", remedy=remedy)
+        return ConfigurationError(said, code="record.redirected", field=FIELD, remedy=remedy)
     said = f"The record store answers {status}."
-    return TransportError(said, code="record.refused", field="record_store_url", remedy="Look into its log.")
+    return TransportError(said, code="record.refused", field=FIELD, remedy="Look into its log.")
 
 
 def unavailable(answer: Answer, retry_after: float | None) -> Unreachable | Throttled:
     """Return the failure of a record store that may work later."""
     if retry_after is not None or answer.status == 429:
         said = "The record store asks to come back later."
-        return Throttled(said, code="record.throttled", field="record_store_url", retry_after=retry_after)
+        return Throttled(said, code="record.throttled", field=FIELD, retry_after=retry_after)
     said = f"The record store is not available ({answer.status})."
-    return Unreachable(said, code="record.unavailable", field="record_store_url", remedy="Look into its log.")
+    return Unreachable(said, code="record.unavailable", field=FIELD, remedy="Look into its log.")
 
 
 def _complaints(answer: Answer) -> ConfigurationError:
@@ -214,6 +218,6 @@ def _malformed(place: str) -> TransportError:
     return TransportError(
         f"The record store's answer cannot be read at “{place[:100]}”.",
         code="record.malformed",
-        field="record_store_url",
+        field=FIELD,
         remedy="Compare it with the contract in docs/reference/record-webhooks.md.",
     )
