@@ -98,6 +98,21 @@ async def import_configuration(form: ImportForm, actor: Writer, workspace: Works
         await workspace.transfer.import_(actor, form.document, secrets)
 
 
+@router.get("/options")
+async def read_options(actor: Reader, workspace: WorkspaceOf) -> dict[str, Any]:
+    """Return the settings of the tenant that belong to no account."""
+    return await workspace.options.read(actor)
+
+
+@router.patch("/options")
+async def change_options(
+    form: Annotated[Form, Body(examples=[{"incident_on_failure": False}])], actor: Writer, workspace: WorkspaceOf
+) -> dict[str, Any]:
+    """Change some of these settings."""
+    await workspace.options.save(actor, form)
+    return await workspace.options.read(actor)
+
+
 async def _shown(workspace: Workspace, actor: Actor, response: Response) -> dict[str, Any]:
     shown, version = await workspace.configurations.read_version(actor)
     tag(response, version)

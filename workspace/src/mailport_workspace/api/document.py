@@ -30,4 +30,4 @@ def _correct(operation: dict[str, Any]) -> None:
             operation["responses"].pop(status, None)
     for status, response in operation["responses"].items():
         if status >= "400":
-            response["content"] = {MEDIA_TYPE: response["content"].pop("application/json")}
+            response["content"] = {MEDIA_TYPE: next(iter(response["content"].values()))}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Query, Response
+from fastapi.responses import PlainTextResponse
 
 from mailport_workspace.access.caller import Scope
 from mailport_workspace.api.access import WorkspaceOf, allowed
 from mailport_workspace.api.errors import can_fail_with
-from mailport_workspace.api.shapes import Form, Id
+from mailport_workspace.api.shapes import Form, Id, Text
 from mailport_workspace.api.versions import Expected, merged, tag
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.handling import Handling
@@ -88,6 +89,22 @@ async def disable_inbox(inbox: Id, response: Response, actor: Writer, workspace:
 async def remove_inbox(inbox: Id, actor: Writer, workspace: WorkspaceOf) -> None:
     """Delete an inbox; the history of its mail stays."""
     await workspace.inboxes.remove(actor, inbox)
+
+
+@router.get(
+    "/{inbox}/template",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {}}, "description": "The template."}, **can_fail_with(404)},
+)
+async def produce_template(
+    inbox: Id,
+    actor: Reader,
+    workspace: WorkspaceOf,
+    record_type: Annotated[Text, Query(max_length=100, examples=["incident"])],
+    records: Annotated[int, Query(ge=1, le=50, description="How many records it takes.")] = 1,
+) -> PlainTextResponse:
+    """Return a template that people fill in: the mandatory fields of a type of record, with the separators of the inbox."""
+    return PlainTextResponse(await workspace.templates.produce(actor, record_type, inbox=inbox, records=records))
 
 
 def _patched(shown: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -144,10 +144,16 @@ def complete(mailport: Mailport, direction: Direction, form: Mapping[str, Any], 
     unmasked = {name: value for name, value in form.items() if value != MASK}
     given = _without_retired(mailport, direction, unmasked, stored)
     try:
-        return with_stored_secrets(mailport.protocol(str(form["protocol"])), direction, given, stored.flat)
+        return with_stored_secrets(mailport.protocol(_protocol(mailport, direction, form)), direction, given, stored.flat)
     except ConfigurationError as unbound:
         refuse(_with_others(mailport, direction, given, unbound))
         raise
+
+
+def _protocol(mailport: Mailport, direction: Direction, form: Mapping[str, Any]) -> str:
+    """Return the protocol of a form; without one the library says which there are."""
+    named = form.get("protocol")
+    return named if isinstance(named, str) else mailport.account(form, direction).protocol
 
 
 def _without_retired(mailport: Mailport, direction: Direction, form: Mapping[str, Any], stored: Stored) -> Mapping[str, Any]:

@@ -1,0 +1,191 @@
+"""Generated calls over two tenants, in process: what each call may touch is checked from outside, in the database file.
+
+Every row of each tenant holds a marker of its own. A call must not answer with the other tenant's marker or ids, must not
+change the other tenant's rows, and must not fail on our side.
+"""
+
+import asyncio
+import hashlib
+import re
+import secrets
+import sqlite3
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from urllib.parse import quote
+
+from argon2 import PasswordHasher
+from sqlalchemy import JSON, DateTime, Enum, Integer, LargeBinary, String, create_engine
+
+from mailport_workspace.access.caller import Scope
+from mailport_workspace.tables import Base, Role, User, new_id, now
+from mailport_workspace.tenants.actor import Actor
+from mailport_workspace.tenants.fresh import found_tenant
+from tests.workspace.forms import imap, smtp
+
+TINY_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+_ID = re.compile(rb"\b[0-9a-f]{32}\b")
+_KNOWN = {
+    "api_tokens": {"scopes": ["mail:read"]},
+    "connection_tests": {"report": {"passed": None, "rungs": []}},
+    "records": {"type": "incident"},
+}
+_REFERRED = {
+    "user_id": "users",
+    "inbox_id": "inboxes",
+    "raw_id": "raw_messages",
+    "journal_id": "journal_entries",
+    "record_id": "records",
+    "person_id": "people",
+}
+
+
+@dataclass
+class Side:
+    """One of the tenants: how it calls, and what must never be seen on the other side."""
+
+    tenant: str
+    marker: str
+    token: str = ""
+    ids: list[str] = field(default_factory=list)
+
+
+async def settle_two(workspace, path):
+    """Make the tenants, each with an administrator, a token and a row in every table."""
+    sides = []
+    for name in ("one", "two"):
+        side = Side(await found_tenant(workspace.store, name), f"canary{name}{secrets.token_hex(8)}")
+        user = User(
+            id=new_id(), email=f"{side.marker}@example.test", name=side.marker, role=Role.ADMINISTRATOR, password_hash=""
+        )
+        async with workspace.store.write(side.tenant) as rows:
+            await rows.add(user)
+        actor = Actor.of(user)
+        side.token = (await workspace.tokens.create(actor, name=f"{side.marker} all", scopes=[Scope.ADMIN]))[1]
+        await workspace.tokens.caller(side.token)
+        await workspace.configurations.save(actor, smtp(host=f"{side.marker}.example.test", custom={"note": side.marker}))
+        await workspace.inboxes.create(actor, imap(name=side.marker))
+        sides.append(side)
+    for side in sides:
+        _fill(path, side)
+    return sides
+
+
+def _fill(path, side):
+    """Put one more row of the tenant into every table that takes one, and learn the ids of all of them."""
+    engine = create_engine(f"sqlite:///{path}")
+    made = {}
+    with engine.begin() as connection:
+        for table in (t for t in Base.metadata.sorted_tables if "tenant_id" in t.columns):
+            if table.name not in {"mail_configurations", "account_states"}:
+                made[table.name] = new_id()
+                row = {"tenant_id": side.tenant, "id": made[table.name]}
+                connection.execute(table.insert().values({**_values(table, side, made), **row}))
+            side.ids += connection.scalars(table.select().with_only_columns(table.c.id).where(table.c.tenant_id == side.tenant))
+    engine.dispose()
+
+
+def _values(table, side, made):
+    """Text that shows whose it is, and references to the rows that are there already."""
+    values = {column.key: _value(column, side) for column in table.columns if column.default is None or _is_text(column)}
+    values |= {column.key: made.get(_REFERRED.get(column.key, ""), new_id()) for column in table.columns if _is_id(column)}
+    for key in table.foreign_key_constraints:
+        values |= dict.fromkeys(key.columns.keys()[1:], made.get(key.referred_table.name))
+    return {name: value for name, value in values.items() if value is not None} | _KNOWN.get(table.name, {})
+
+
+def _is_text(column):
+    return isinstance(column.type, String) and not isinstance(column.type, Enum) and not _is_id(column)
+
+
+def _is_id(column):
+    return isinstance(column.type, String) and column.type.length == 32
+
+
+def _value(column, side):
+    if _is_text(column):
+        return f"{side.marker} {column.key}"
+    kind = getattr(column.type, "impl", column.type)
+    if isinstance(kind, Enum):
+        return next(iter(kind.enum_class))
+    if isinstance(kind, DateTime):
+        return now()
+    if isinstance(kind, LargeBinary):
+        return f"Subject: {side.marker}\r\n\r\n".encode()
+    if isinstance(kind, JSON):
+        return {}
+    return 0 if isinstance(kind, Integer) else None
+
+
+class World:
+    """The application, and the file that it works on, put back to the start before every sequence."""
+
+    def __init__(self, app, path, sides):
+        self.app = app
+        self.sides = sides
+        self._watched = sqlite3.connect(path)
+        self._start = sqlite3.connect(":memory:")
+        self._watched.backup(self._start)
+        self._tables = [table.name for table in Base.metadata.sorted_tables if "tenant_id" in table.columns]
+        self.count = SimpleNamespace(sequences=0, calls=0, good=0)
+
+    def close(self):
+        self._watched.close()
+        self._start.close()
+
+    async def play(self, calls):
+        """Make the calls of one sequence; each by its own tenant, with ids of both, also of what the sequence made."""
+        self._start.backup(self._watched)
+        self.count.sequences += 1
+        made = ([], [])
+        seen = [self._digest(side) for side in self.sides]
+        for call in calls:
+            mine, other = call.side, 1 - call.side
+            ids = [*made[mine], *made[other], *self.sides[mine].ids, *self.sides[other].ids]
+            request = call.request(ids, self.sides[mine].marker)
+            status, answer = await self._send(request, self.sides[mine].token)
+            self._check(request, status, answer, [self.sides[other].tenant, *self.sides[other].ids, *made[other]], other)
+            assert self._digest(self.sides[other]) == seen[other], f"the other tenant's rows changed: {request}"
+            made[mine].extend({found.decode() for found in _ID.findall(answer)} - set(ids) - {self.sides[mine].tenant})
+            seen[mine] = self._digest(self.sides[mine])
+
+    def _check(self, request, status, answer, others, other):
+        self.count.calls += 1
+        self.count.good += status < 400
+        assert status < 500, f"{status} for {request}: {answer!r}"
+        assert self.sides[other].marker.encode() not in answer, f"the other tenant's rows are shown: {request}"
+        shown = [row for row in others if row.encode() in answer and row not in repr(request)]
+        assert shown == [], f"the other tenant's ids are shown: {request}"
+
+    def _digest(self, side):
+        digest = hashlib.sha256()
+        for table in self._tables:
+            for row in self._watched.execute(f"SELECT * FROM {table} WHERE tenant_id = ? ORDER BY id", (side.tenant,)):
+                digest.update(repr(row).encode())
+        digest.update(repr(self._watched.execute("SELECT * FROM tenants WHERE id = ?", (side.tenant,)).fetchall()).encode())
+        return digest.digest()
+
+    async def _send(self, request, token):
+        """Call the application as a server does, without one."""
+        method, path, query, own, body = request
+        headers = {"authorization": f"Bearer {token}", "host": "mailport.example.test"} | own
+        if body is not None:
+            headers |= {"content-type": "application/json", "content-length": str(len(body))}
+        scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "scheme": "https",
+            "method": method, "path": path, "raw_path": quote(path).encode(), "query_string": query.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "root_path": "", "client": ("192.0.2.1", 1), "server": ("mailport.example.test", 443),
+        }  # fmt: skip
+        messages = iter([{"type": "http.request", "body": body or b"", "more_body": False}])
+        sent = []
+
+        async def receive():
+            await asyncio.sleep(0)
+            return next(messages, {"type": "http.disconnect"})
+
+        async def send(message):
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        said = b"\n".join(value for name, value in sent[0]["headers"] if name == b"location")
+        return sent[0]["status"], said + b"".join(message.get("body", b"") for message in sent[1:])
