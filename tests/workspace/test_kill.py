@@ -5,6 +5,8 @@ there it is held for a person. Mail comes in for `one`.
 """
 
 import asyncio
+import os
+import random
 import secrets
 from collections import Counter
 from email import message_from_bytes
