@@ -1,11 +1,12 @@
 # `make demo` and `make test` are all a newcomer needs; both set up what they use.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tox benchmarks clean
+.PHONY: help demo first-mail test check tox benchmarks clean
 
 SERVERS := postfix dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd postgresql
 
 help:
-	@echo "make demo        send a first mail on this machine and read it back"
+	@echo "make demo        run the workspace on this machine: mail that you send to it becomes incidents"
+	@echo "make first-mail  send a first mail with the library alone, and read it back"
 	@echo "make test        run every test, against real mail servers"
 	@echo "make check       lint and types"
 	@echo "make tox         each package alone, documentation, wheels"
@@ -14,7 +15,11 @@ help:
 .venv/ready: pyproject.toml $(wildcard */pyproject.toml plugins/*/pyproject.toml) scripts/setup
 	scripts/setup
 
+# DEMO_ARGS=--once plays the whole story without you.
 demo: .venv/ready
+	.venv/bin/mailport-workspace demo $(DEMO_ARGS)
+
+first-mail: .venv/ready
 	.venv/bin/python examples/first_mail.py
 
 # Without the right to install, the tests that lack a server say so and skip; in CI that is an error.

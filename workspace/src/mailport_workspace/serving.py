@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -80,19 +81,26 @@ async def work(settings: WorkspaceSettings) -> None:
         await run(*metrics_of(workspace), worker=Worker(workspace))
 
 
-async def run(*servers: Server, worker: Worker | None) -> None:
-    """Run until the process is asked to end, or one of them ends by itself; what is under way is finished or given back."""
+async def run(*servers: Server, worker: Worker | None, until: asyncio.Future[None] | None = None) -> None:
+    """Run until the process is asked to end, or one of them or ``until`` does; what is under way is finished or given back."""
     asked = asyncio.Event()
     with on_signal(asked.set):
-        tasks = [asyncio.create_task(asked.wait()), *(asyncio.create_task(server.serve()) for server in servers)]
-        tasks += [asyncio.create_task(worker.run())] if worker else []
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(asked.wait())]
+        tasks += [asyncio.ensure_future(server.serve()) for server in servers]
+        tasks += [asyncio.ensure_future(worker.run())] if worker else []
+        tasks += [until] if until else []
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for server in servers:
             server.should_exit = True
         if worker:
             await worker.close()
         asked.set()
-        await asyncio.gather(*tasks)
+        if until:
+            until.cancel()
+        await asyncio.wait(tasks)  # all of them, also where one failed
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 def listen(host: str, port: int, *, field: str) -> socket.socket:

@@ -14,6 +14,7 @@ from mailport.cli.running import log_as_warnings, run
 __all__ = ["COMMANDS", "app"]
 
 COMMANDS = {
+    "demo": "demo",
     "doctor": "doctor",
     "export": "transfer",
     "import": "transfer",
