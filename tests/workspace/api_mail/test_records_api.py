@@ -175,7 +175,7 @@ async def test_a_template_lists_the_mandatory_fields(ann, bob):  # TPL-09
     assert produced.json()["text"] == "Owner => \n----\nOwner => \n"
     types = [kind["name"] for kind in (await bob.get("/record-types")).json()]
     texts = {name: (await bob.get(f"/record-types/{name}/template")).json()["text"] for name in types}
-    assert texts["incident"] == "Subject :: \n"
+    assert texts["incident"] == "Subject :: \nDescription :: \n"
     assert texts["approval"] == "Subject :: \nApprover :: \n"
 
 
@@ -193,3 +193,19 @@ async def test_records_of_another_tenant_do_not_exist(bob, people):
     ]
     assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert (await people.zoe.get("/records")).json()["items"] == []
+
+
+async def test_the_number_of_another_system_stands_for_a_record(bob, people):
+    """It is added, seen with the record, found by no other tenant, and forgotten again."""
+    made = await create(bob)
+    path = f"/records/{made['id']}/outside-numbers"
+    added = await bob.post(path, json={"number": "CASE-4711", "system": "Supplier"})
+    assert (added.status_code, added.json()["number"]) == (201, "case-4711")
+    assert (await bob.get(f"/records/{made['id']}")).json()["outside_numbers"] == [added.json()]
+    other = await create(bob)
+    taken = await bob.post(f"/records/{other['id']}/outside-numbers", json={"number": "case-4711"})
+    assert [error["pointer"] for error in taken.json()["errors"]] == ["#/number"]
+    assert (await people.zoe.post(path, json={"number": "CASE-1"})).status_code == 404
+    assert (await people.zoe.delete(f"{path}/{added.json()['id']}")).status_code == 404
+    assert (await bob.delete(f"{path}/{added.json()['id']}")).status_code == 204
+    assert (await bob.get(f"/records/{made['id']}")).json()["outside_numbers"] == []

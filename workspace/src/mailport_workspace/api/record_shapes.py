@@ -14,7 +14,7 @@ from mailport_workspace.records.interface import RecordView
 from mailport_workspace.records.types import FieldKind
 from mailport_workspace.tables import ActivityKind
 
-__all__ = ["ActivityShown", "PersonShown", "RecordDetails", "RecordListed", "RecordShown", "TypeShown"]
+__all__ = ["ActivityShown", "OutsideNumberShown", "PersonShown", "RecordDetails", "RecordListed", "RecordShown", "TypeShown"]
 
 
 class FieldShown(Shown):
@@ -111,6 +111,7 @@ class RecordFile(Shown):
 class OutsideNumberShown(Shown):
     """The number that another system gave to a record."""
 
+    id: str
     number: str
     system: str
 

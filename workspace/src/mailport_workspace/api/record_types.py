@@ -7,17 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query
 
-from mailport.errors import NotFound
-from mailport.policies.templates import produce
 from mailport_workspace.access.caller import Scope
 from mailport_workspace.api.access import WorkspaceOf, allowed
 from mailport_workspace.api.errors import below, can_fail_with
 from mailport_workspace.api.record_shapes import Template, TypeShown
 from mailport_workspace.api.records import Reader
-from mailport_workspace.records.catalogue import read_catalogue
-from mailport_workspace.store import TenantRows
 from mailport_workspace.tenants.actor import Actor
-from mailport_workspace.tenants.handling import Handling
 
 __all__ = ["router"]
 
@@ -61,22 +56,8 @@ async def read_template(
     inbox: Annotated[str, Query(pattern="^[0-9a-f]{32}$", description="Whose separators are used.")] | None = None,
     records: Annotated[int, Query(ge=1, le=100, description="For how many records.")] = 1,
 ) -> Template:
-    """Return a text to fill in: the mandatory fields of a type, with the separators of an inbox."""
-    async with workspace.store.read(actor.tenant) as rows:
-        handling = await _handling(rows, inbox)
-        definition = (await read_catalogue(rows)).get(name)
-    if definition is None:
-        raise NotFound("There is no such type of record.", code="store.missing", remedy="Reload the list.")
-    labels = [field.label for field in definition.fields if field.mandatory]
-    return Template(text=produce(labels, handling.field_separator, handling.record_marker, records=records))
-
-
-async def _handling(rows: TenantRows, inbox: str | None) -> Handling:
-    if inbox is None:
-        return Handling(name="any")
-    row = await rows.inbox(inbox)
-    known = {name: value for name, value in row.handling.items() if name in Handling.model_fields}
-    return Handling.model_validate({**known, "name": row.name})
+    """Return a text to fill in: the tenant's own, or the mandatory fields of a type with the separators of an inbox."""
+    return Template(text=await workspace.templates.produce(actor, name, inbox=inbox or "", records=records))
 
 
 def _place(field: str) -> Sequence[str]:

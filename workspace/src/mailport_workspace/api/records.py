@@ -15,7 +15,7 @@ from mailport_workspace.api.errors import below, can_fail_with
 from mailport_workspace.api.mail import AcceptedMail, IdempotencyKeyOf
 from mailport_workspace.api.new_mail import LARGEST_MAIL, Mailbox, Mailboxes, NewAttachment, decoded, mailbox_of
 from mailport_workspace.api.paging import Page, PagingOf
-from mailport_workspace.api.record_shapes import RecordDetails, RecordListed, RecordShown
+from mailport_workspace.api.record_shapes import OutsideNumberShown, RecordDetails, RecordListed, RecordShown
 from mailport_workspace.api.shapes import Id, Input, Text
 from mailport_workspace.queries.records import RecordFilter
 from mailport_workspace.tenants.actor import Actor
@@ -52,6 +52,13 @@ class Note(Input):
     """A note for the history."""
 
     text: Annotated[Text, Field(min_length=1, max_length=100_000)]
+
+
+class OutsideNumberForm(Input):
+    """The number that another system gave to a record."""
+
+    number: Annotated[Text, Field(min_length=1, max_length=200, examples=["CASE-4711"])]
+    system: Annotated[Text, Field(max_length=200)] = ""
 
 
 class Answer(Input):
@@ -158,6 +165,22 @@ async def download_file(record: Id, file: Id, actor: Reader, workspace: Workspac
     """Download a file of a record."""
     row, content = await workspace.desk.file(actor, record, file)
     return download(content, row.content_type, row.filename)
+
+
+@router.post("/{record}/outside-numbers", status_code=201, responses=can_fail_with(404))
+async def add_outside_number(record: Id, form: OutsideNumberForm, actor: Writer, workspace: WorkspaceOf) -> OutsideNumberShown:
+    """Let the number of another system stand for a record: mail that names it finds the record."""
+    kind = (await workspace.desk.read(actor, record)).record.type
+    entry = await workspace.outside_numbers.add(actor, kind, record, form.number, system=form.system)
+    numbers = await workspace.outside_numbers.list(actor, kind, record)
+    return next(OutsideNumberShown.model_validate(number) for number in numbers if number.id == entry)
+
+
+@router.delete("/{record}/outside-numbers/{number}", status_code=204, responses=can_fail_with(404))
+async def remove_outside_number(record: Id, number: Id, actor: Writer, workspace: WorkspaceOf) -> None:
+    """Forget an outside number; ``number`` is the id of its entry."""
+    kind = (await workspace.desk.read(actor, record)).record.type
+    await workspace.outside_numbers.remove(actor, kind, record, number)
 
 
 def _place(field: str) -> Sequence[str]:
