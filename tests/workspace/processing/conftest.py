@@ -81,10 +81,12 @@ class Desk:
     async def receive(self, mail, *, inbox=None):
         """Let a mail come in and be processed; return the verdict."""
         received = await self.stage(mail if isinstance(mail, bytes) else mail.to_bytes(), inbox=inbox)
-        await self.processing.process(received, self._settle(received))
+        await self.processing.process(received, self.settle(received))
         return self.verdicts[-1]
 
-    def _settle(self, received):
+    def settle(self, received):
+        """Return what writes the verdict of a mail."""
+
         async def settle(rows, verdict):
             self.verdicts.append(verdict)
             entry = await rows.intake_entry(received.journal_id)
@@ -119,7 +121,7 @@ class Desk:
     async def fail(self, mail, error):
         """Let the processing of a mail fail for the last time."""
         received = await self.stage(mail.to_bytes())
-        await self.processing.failed(received, error, self._settle(received))
+        await self.processing.failed(received, error, self.settle(received))
         return self.verdicts[-1]
 
     async def all_records(self, kind=""):
