@@ -9,7 +9,6 @@ import asyncio
 import logging
 import platform
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -65,13 +64,13 @@ class Worker:
 
     async def run(self) -> None:
         """Work until ``close``. Raises ``ConfigurationError`` where this process may not work."""
-        looking = asyncio.create_task(self._look_for_ever(), name="look for what is due")
+        tasks = [asyncio.create_task(act()) for act in (self._look_for_ever, self._measure_lag)]
         try:
             await self._engine.run()
         finally:
-            looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._say_farewell()
 
     async def close(self) -> None:
@@ -89,9 +88,14 @@ class Worker:
             await self._engine.enqueue(kind, key)
 
     async def _look_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._look_safely()
+            await asyncio.sleep(self._tick)
+
+    async def _measure_lag(self) -> None:
+        """Notice how late the event loop is: code that blocks it keeps every job of this process waiting."""
+        loop = asyncio.get_running_loop()
+        while True:
             asleep = loop.time()
             await asyncio.sleep(self._tick)
             late = loop.time() - asleep - self._tick

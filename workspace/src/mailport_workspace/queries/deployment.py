@@ -20,11 +20,12 @@ class AcrossDeployment(Across):
 
     async def beat(self, worker: str, host: str, lag: float) -> None:
         """Note that a worker is alive, and the lag of its event loop in seconds."""
+        at = now()
         row = await self._session.get(Worker, worker)
         if row is None:
-            row = Worker(id=worker)
+            row = Worker(id=worker, started_at=at)
             self._session.add(row)
-        row.host, row.lag, row.beat_at = host, lag, now()
+        row.host, row.lag, row.beat_at = host, lag, at
         await self._session.flush()
 
     async def workers(self) -> list[Worker]:
