@@ -16,7 +16,13 @@ from mailport import Direction, Mailport, Message
 from tests.peers.ports import HOST, free_port
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md"), *ROOT.glob("core/README.md")]
+PAGES = [
+    *ROOT.glob("*.md"),
+    *ROOT.glob("docs/**/*.md"),
+    *ROOT.glob("plugins/*/README.md"),
+    *ROOT.glob("core/README.md"),
+    *ROOT.glob("workspace/README.md"),
+]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
@@ -101,8 +107,8 @@ def test_links_lead_somewhere(page):
     assert missing == []
 
 
-def test_the_first_mail_of_the_demo_arrives(tmp_path):
-    """What `make demo` runs sends a mail with an inline image, reads it back and says where it lies."""
+def test_the_first_mail_arrives(tmp_path):
+    """What `make first-mail` runs sends a mail with an inline image, reads it back and says where it lies."""
     (tmp_path / "examples").mkdir()
     program = Path(shutil.copy(ROOT / "examples" / "first_mail.py", tmp_path / "examples"))
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60, check=True)
