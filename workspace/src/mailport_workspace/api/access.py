@@ -24,7 +24,7 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="An API 
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, scheme_name="session", description="The cookie of `POST /session`.")
 
 
-def workspace_of(request: Request) -> Workspace:
+async def workspace_of(request: Request) -> Workspace:
     """Return the workspace that the app serves."""
     workspace: Workspace = request.app.state.workspace
     return workspace
@@ -35,7 +35,7 @@ WorkspaceOf = Annotated[Workspace, Depends(workspace_of)]
 
 def is_secure(request: Request) -> bool:
     """Whether the browser speaks https with us."""
-    public: str = workspace_of(request).settings.public_url
+    public: str = request.app.state.workspace.settings.public_url
     return request.url.scheme == "https" or public.startswith("https://")
 
 
@@ -77,7 +77,7 @@ def allowed(scope: Scope) -> Any:
     ``async def send(actor: Annotated[Actor, allowed(Scope.MAIL_SEND)]) -> ...``
     """
 
-    def actor(caller: CallerOf) -> Actor:
+    async def actor(caller: CallerOf) -> Actor:
         caller.require(scope)
         return caller.actor
 

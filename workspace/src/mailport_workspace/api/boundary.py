@@ -92,7 +92,7 @@ class _Answer:
         return {**start, "headers": ours.raw_headers}
 
 
-def only_json(request: Request) -> None:
+async def only_json(request: Request) -> None:
     """Refuse a body of another kind than the route reads."""
     route = request.scope["route"]
     if not isinstance(route, APIRoute) or route.body_field is None:

@@ -60,7 +60,7 @@ class Paging:
         return Page(items=[show(row) for row in here], next=_packed(key(here[-1])) if more else None)
 
 
-def _paging(
+async def _paging(
     limit: Annotated[int, Query(ge=1, le=MOST, description="Items of a page.")] = 50,
     after: Annotated[str | None, Query(max_length=1000, description="`next` of the page before.")] = None,
 ) -> Paging:

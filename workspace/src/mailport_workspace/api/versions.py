@@ -15,7 +15,7 @@ __all__ = ["Expected", "merged", "tag"]
 _VERSION = re.compile(r'"(\d{1,18})"')
 
 
-def _expected(
+async def _expected(
     if_match: Annotated[
         str | None,
         Header(description="The `ETag` of what is changed, or `*` for whatever is there.", examples=['"3"']),
