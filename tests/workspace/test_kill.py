@@ -243,7 +243,7 @@ async def kills(traffic, count, mails, disturb=None):
             await asyncio.to_thread(disturb)
     await asyncio.to_thread(workers.end)
     workers.start()
-    await traffic.settled(patience=300)
+    await traffic.settled(patience=900)
     assert await asyncio.to_thread(workers.stop) == [0]
     assert await traffic.held_rows() == [0, 0, 0]
     await traffic.check()
