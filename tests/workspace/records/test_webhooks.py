@@ -1,5 +1,8 @@
 """What a tenant decides about webhooks."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from mailport.errors import ConfigurationError, NotFound, PermissionDenied
@@ -8,6 +11,7 @@ from mailport_workspace.tables import Role, WebhookState
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.rotation import rotate_keys
 from mailport_workspace.webhooks.deliver import Deliveries
+from mailport_workspace.webhooks.events import EVENT_MEANINGS
 from mailport_workspace.webhooks.webhooks import MOST_WEBHOOKS, Webhooks
 from tests.peers.webhook_receiver import is_signed
 
@@ -21,6 +25,12 @@ def webhooks(world, policy, clock):
 
 async def made(webhooks, actor, **more):
     return await webhooks.create(actor, {"name": "Hook", "url": URL, "events": ["mail.sent"], **more})
+
+
+def test_the_documentation_lists_every_event():
+    """With the meaning that the API tells."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "webhooks.md").read_text()
+    assert dict(re.findall(r"^\| `([a-z]+\.[a-z]+)` \| ([^|]+) \|", page, re.MULTILINE)) == EVENT_MEANINGS
 
 
 @pytest.mark.parametrize(

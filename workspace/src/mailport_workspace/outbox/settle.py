@@ -170,7 +170,7 @@ class Settling:
         if halt is Halt.CIRCUIT and error is not None:
             opened = await open_circuit(self.rows, OUTGOING, error, version=self.version, moment=self.moment, pause=seconds)
             if opened:
-                await tell(self.rows, Event.ACCOUNT_REFUSED, {"account": OUTGOING, "code": error.code, "error": error.message})
+                await tell(self.rows, Event.ACCOUNT_REFUSED, {"subject": OUTGOING, "code": error.code, "error": error.message})
         elif halt is Halt.PAUSE:
             await pause(self.rows, OUTGOING, self.moment + timedelta(seconds=seconds or FIRST_LOOKUP))
 
@@ -180,7 +180,7 @@ class Settling:
         for mail, state, error in ended:
             event = _EVENTS.get(state)
             if event in wanted:
-                payload = {"id": mail.journal_id, "outbox_id": mail.id, "message_id": mail.message_id, "state": state}
+                payload = {"journal_id": mail.journal_id, "outbox_id": mail.id, "message_id": mail.message_id, "state": state}
                 await tell(self.rows, event, payload | ({"error": error} if error else {}))
 
 
