@@ -116,12 +116,12 @@ async def test_clearing_empties_the_result_and_nothing_else(tests, desk, world):
     await run(tests, desk)
     async with world.store.write(desk.tenant) as rows:
         await rows.add(AccountState(subject="inbox", circuit_opened_at=opened, circuit_code="authentication.failed"))
-        await rows.keep_test_result("inbox", {"passed": False}, opened)
+        (await rows.account_state("inbox")).test_result = {"passed": False}
     for subject in (OUTGOING, "inbox", "never tested"):
         await tests.clear(desk, subject)
         assert await tests.last(desk, subject) == {}
     async with world.store.read(desk.tenant) as rows:
-        state = await rows.account_of_inbox("inbox")
+        state = await rows.account_state("inbox")
     assert (state.circuit_opened_at, state.circuit_code) == (opened, "authentication.failed")
 
 
@@ -210,7 +210,7 @@ async def test_a_passed_test_lets_the_account_work_again(tests, desk, world):
 
     async def is_open():
         async with world.store.read(desk.tenant) as rows:
-            return (await rows.account_of_inbox(OUTGOING)).circuit_opened_at is not None
+            return (await rows.account_state(OUTGOING)).circuit_opened_at is not None
 
     await run(tests, desk, form=maildir())
     assert await is_open()

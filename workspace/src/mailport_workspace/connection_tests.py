@@ -14,6 +14,7 @@ from mailport.errors import ConfigurationError, MailportError, NotFound, TimedOu
 from mailport.fields import Direction
 from mailport_workspace.engines import Engine
 from mailport_workspace.observing.context import working_on
+from mailport_workspace.outbox.circuit import OUTGOING, close_circuit
 from mailport_workspace.sealing import KeyRing, Place
 from mailport_workspace.store import Store
 from mailport_workspace.tables import ConnectionTest, new_id, now
@@ -26,8 +27,6 @@ __all__ = ["KIND", "LOST", "NEW_INBOX", "OUTGOING", "ConnectionTests", "Progress
 
 KIND = "connection_test"
 """The kind of its jobs; the key is the test's id."""
-OUTGOING = "outgoing"
-"""The subject of the account by which a tenant sends; that of an inbox is the inbox's id."""
 NEW_INBOX = "new"
 """The subject of an inbox that is not stored yet."""
 LOST = timedelta(minutes=15)
@@ -113,8 +112,9 @@ class ConnectionTests:
         """Empty the last result, and change nothing else (TST-06)."""
         actor.require_administrator()
         async with self._store.write(actor.tenant) as rows:
-            if (await rows.last_test(subject))[1] is not None:
-                await rows.keep_test_result(subject, {}, None)
+            state = await rows.account_state(subject)
+            if state is not None:
+                state.test_result, state.tested_at = {}, None
 
     async def run(self, test: str) -> None:
         """Run a test that was asked for; one that is gone or finished is left alone."""
@@ -190,9 +190,10 @@ class ConnectionTests:
                 return
             row.report, row.secrets, row.finished_at = report.as_dict(), {}, self._clock()
             if test.subject != NEW_INBOX:
-                await rows.keep_test_result(test.subject, _result(report), row.finished_at)
+                state = await rows.ensure_account_state(test.subject)
+                state.test_result, state.tested_at = _result(report), row.finished_at
             if report.passed and was_stored:
-                await rows.close_circuit(test.subject)
+                await close_circuit(rows, test.subject)
 
     def _keep(self, test: ConnectionTest, account: Account) -> None:
         """Put the settings of an unsaved form into the request, the secrets sealed for it."""

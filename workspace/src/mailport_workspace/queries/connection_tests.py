@@ -27,21 +27,6 @@ class ConnectionTestQueries(Bound):
         state = await self._session.scalar(select(AccountState).where(AccountState.subject == subject))
         return (dict(state.test_result), state.tested_at) if state is not None else ({}, None)
 
-    async def keep_test_result(self, subject: str, result: Mapping[str, Any], at: datetime | None) -> None:
-        """Put a result in place of the former one."""
-        state = await self._session.scalar(select(AccountState).where(AccountState.subject == subject).with_for_update())
-        if state is None:
-            state = AccountState(subject=subject)
-            self._session.add(state)
-        state.test_result, state.tested_at = dict(result), at
-        await self._session.flush()
-
-    async def close_circuit(self, subject: str) -> None:
-        """Let an account work again that was stopped because its server refused it for good."""
-        state = await self._session.scalar(select(AccountState).where(AccountState.subject == subject).with_for_update())
-        if state is not None:
-            state.circuit_opened_at, state.circuit_code, state.circuit_error = None, "", ""
-
 
 class AcrossConnectionTests(Across):
     """Of all tenants."""

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 
 from mailport_workspace.queries.base import Across, Bound
 from mailport_workspace.tables import (
-    AccountState,
     ApiToken,
     FinishState,
     Gate,
@@ -77,14 +76,6 @@ class UpkeepQueries(Bound):
         """Return the inboxes whose last poll failed, by name."""
         query = select(Inbox).where(Inbox.enabled, Inbox.failures > 0).order_by(Inbox.name)
         return (await self._session.scalars(query)).all()
-
-    async def ensure_account_state(self, subject: str) -> AccountState:
-        """Return how an account fares, made where nothing is known; locked until the transaction ends."""
-        row = await self._session.scalar(select(AccountState).where(AccountState.subject == subject).with_for_update())
-        if row is None:
-            row = AccountState(subject=subject)
-            await self.add(row)
-        return row
 
 
 class AcrossUpkeep(Across):

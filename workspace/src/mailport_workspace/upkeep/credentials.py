@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from mailport_workspace.connection_tests import OUTGOING
+from mailport_workspace.outbox.circuit import OUTGOING
 from mailport_workspace.sealing import KeyRing, Place, SealBroken
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import AccountState, Inbox, MailConfiguration, now
