@@ -19,6 +19,7 @@ from mailport_workspace.tables import (
     Outcome,
     Person,
     RawMessage,
+    Tab,
     new_id,
     now,
 )
@@ -116,7 +117,7 @@ class Desk:
 
     async def tab(self, tab, word, meaning=""):
         """Add a row to a tab."""
-        return await self.tabs.add(self.world.one, tab, word, meaning)
+        return await self.tabs.add(self.world.one, Tab(tab), word, meaning)
 
     async def fail(self, mail, error):
         """Let the processing of a mail fail for the last time."""

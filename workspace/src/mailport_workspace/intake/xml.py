@@ -87,6 +87,8 @@ def read_records(made: bytes) -> tuple[Imported, ...]:
         root = etree.fromstring(made, _parser())
     except etree.XMLSyntaxError as error:
         raise _failed("it made no XML") from error
+    if root.getroottree().docinfo.doctype:
+        raise _failed("it made a document type declaration")
     if root.tag != "records":
         raise _failed(f"it made <{str(root.tag)[:60]}> in place of <records>")
     found = tuple(_record(node) for node in root.iterchildren("record"))

@@ -18,7 +18,7 @@ from mailport.fields import ComponentType, Direction
 from mailport.rules import IncomingRules, OutgoingRules
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import Store, TenantRows
-from mailport_workspace.tables import Inbox, Tenant, now
+from mailport_workspace.tables import Inbox, now
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.audit import changed_fields, changed_settings
 from mailport_workspace.tenants.values import (
@@ -103,7 +103,7 @@ class Configurations:
         if component_of(new.values) is not component_of(old.values):
             await _disable_inboxes(actor, rows)
         await rows.add(*changed_settings(actor, SUBJECT, old, new))
-        _remember_prefix(await rows.tenant(), old.values, new.values)
+        await _remember_prefix(rows, old.values, new.values)
         keep(row, new, self._ring)
         row.updated_at = now()
 
@@ -185,8 +185,13 @@ async def _disable_inboxes(actor: Actor, rows: TenantRows) -> None:
         await rows.add(*changed_fields(actor, f"inbox {inbox.name}", {"enabled": True}, {"enabled": False}))
 
 
-def _remember_prefix(tenant: Tenant, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+async def _remember_prefix(rows: TenantRows, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Keep a prefix that goes: replies still carry it (SND-21)."""
-    gone, kept = old.get("conversation_id_prefix"), tenant.options.get(FORMER_PREFIXES, [])
-    if gone and gone != new.get("conversation_id_prefix") and gone not in kept:
+    gone = old.get("conversation_id_prefix")
+    if not gone or gone == new.get("conversation_id_prefix"):
+        return
+    await rows.lock_tenant()
+    tenant = await rows.tenant()
+    kept = tenant.options.get(FORMER_PREFIXES, [])
+    if gone not in kept:
         tenant.options = {**tenant.options, FORMER_PREFIXES: [*kept, gone]}

@@ -116,6 +116,7 @@ class Options:
 
 
 async def _save(rows: TenantRows, actor: Actor, form: Mapping[str, Any]) -> None:
+    await rows.lock_tenant()
     tenant = await rows.tenant()
     before = options_of(tenant).model_dump(mode="json")
     values = {**before, **form}

@@ -1,0 +1,48 @@
+"""Mail that is hard to read, or made to do harm: it ends in a verdict, never in an error."""
+
+import pytest
+
+from mailport.testing.messages import COMPOSED, ORIGINALS
+from mailport_workspace.tables import Outcome
+from tests.corpus import cases
+from tests.corpus.bombs import BOMBS
+from tests.workspace.processing.conftest import ANN, DESK
+
+ENDS = {Outcome.CREATED, Outcome.IGNORED, Outcome.QUARANTINED, Outcome.BOUNCED, Outcome.DUPLICATE, Outcome.ATTACHED}
+
+
+@pytest.fixture
+async def open_desk(desk):
+    """A desk that lets everybody open records."""
+    await desk.handle(link_person=True, permitted_domains=["example.org"])
+    return desk
+
+
+async def test_messages_of_the_corpus_end_in_a_verdict(open_desk):
+    """Whatever is broken in it."""
+    for case in list(cases())[::5]:
+        assert (await open_desk.receive(case.raw)).outcome in ENDS, case.name
+
+
+@pytest.mark.parametrize("processor", ["other", "export_xml"])
+async def test_so_it_does_with_the_other_processors(open_desk, processor):
+    """Templates and XML are made of whatever comes."""
+    await open_desk.handle(processor=processor, record_type="change")
+    for case in list(cases())[::25]:
+        assert (await open_desk.receive(case.raw)).outcome in {*ENDS, Outcome.EXPORTED}, case.name
+
+
+async def test_messages_that_are_made_to_cost_time_end_in_a_verdict(open_desk):  # SEC-07
+    """Each of 100 KB."""
+    for name, bomb in BOMBS.items():
+        assert (await open_desk.receive(bomb(100_000))).outcome in ENDS, name
+
+
+@pytest.mark.parametrize("make", [*COMPOSED.values(), *ORIGINALS.values()], ids=[*COMPOSED, *ORIGINALS])
+async def test_ordinary_mail_becomes_a_record_with_its_files(open_desk, make):
+    """Alphabets, dots, images, big files, signed mail, 8-bit bytes."""
+    made = make(ANN, DESK)
+    verdict = await open_desk.receive(made)
+    expected = () if isinstance(made, bytes) else made.attachments
+    assert verdict.outcome is Outcome.CREATED
+    assert sorted(file.size for file in await open_desk.files(verdict.record)) == sorted(len(one.content) for one in expected)
