@@ -1,4 +1,4 @@
-"""A post office: tenants with inboxes on mail systems that tests can spoil, a poller, and processing that does as it is told."""
+"""A post office: inboxes on a mail system that tests can spoil, a poller, and processing that does as it is told."""
 
 import asyncio
 import secrets
@@ -28,6 +28,13 @@ def mail(subject="Printer", *, body="It smokes.", message_id=None, size=0):
     return (head + body + "\r\n").encode() + b"x" * 70 * (size // 70)
 
 
+async def until(holds):
+    """Wait until something holds; a test that waits in vain fails."""
+    async with asyncio.timeout(30):
+        while not await holds():  # noqa: ASYNC110 - what is waited for is in a database
+            await asyncio.sleep(0.02)
+
+
 class Clock:
     """The present moment, moved on by a test."""
 
@@ -39,6 +46,17 @@ class Clock:
 
     def advance(self, seconds):
         self._ahead += timedelta(seconds=seconds)
+
+
+class System(MemoryMail):
+    """A mail system in memory that can be gone altogether."""
+
+    gone = False
+
+    async def obey_faults(self):
+        if self.gone:
+            raise ConnectionResetError("nobody is there")
+        await super().obey_faults()
 
 
 @dataclass
@@ -54,7 +72,8 @@ class Clerk:
     async def process(self, received, settle):
         self.seen.append(received.message.subject)
         act = self.does.get(received.message.subject)
-        verdict = (await act(received) if act else None) or self.verdict
+        given = await act(received) if act else None
+        verdict = given if isinstance(given, Verdict) else self.verdict
         async with self.store.write(received.tenant) as rows:
             await settle(rows, verdict)
 
@@ -144,6 +163,10 @@ class Post:
         async with self.store.read(self.tenant) as rows:
             return [str(entry.outcome) for entry in reversed(await rows.journal())]
 
+    async def has_seen(self, subject):
+        """Whether processing was given that mail."""
+        return subject in self.clerk.seen
+
     async def steps(self, journal):
         """Return the steps of a mail."""
         async with self.store.read(self.tenant) as rows:
@@ -170,7 +193,7 @@ class Post:
 @pytest.fixture
 def system():
     """A mail system in memory."""
-    return MemoryMail()
+    return System()
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from mailport_workspace.tables import IntakeEntry, IntakeState, Outcome, StepSta
 
 __all__ = ["Attempts", "Claimed", "Processor"]
 
+SECONDS_PER_MINUTE = 60.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -101,7 +103,7 @@ class Attempts:
                 self._reached("processed")
 
     async def _settled(self, mail: Claimed, settling: Settling, work: Awaitable[None]) -> None:
-        async with asyncio.timeout(mail.handler.timeout_minutes * 60):
+        async with asyncio.timeout(mail.handler.timeout_minutes * SECONDS_PER_MINUTE):
             await work
         if settling.outcome is None:
             raise PluginError("The processing ended without a verdict.", code="mail.unsettled", remedy="Report this.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailport.errors import AuthenticationFailed, ConfigurationError, MailportError, PermissionDenied, Throttled
-from mailport_workspace.intake.plan import CircuitOpen, interval_of
+from mailport_workspace.intake.plan import CircuitOpen, HeldBack, interval_of
 from mailport_workspace.outbox.circuit import open_circuit, pause
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import Inbox
@@ -53,7 +53,7 @@ async def note_failure(rows: TenantRows, inbox: Inbox, polled: Polled, error: Ma
     inbox.failures += 1
     inbox.last_error, inbox.last_error_code = _said(error), error.code
     wait = await _wait(rows, inbox, polled, error, interval)
-    is_noticed = is_new if _is_certain(error, wait, interval) else inbox.failures == _NOTICED_AT
+    is_noticed = is_new if _is_certain(error, interval) else inbox.failures == _NOTICED_AT
     if is_noticed:
         await _tell(rows, inbox)
     is_due_now = inbox.version != polled.version
@@ -75,6 +75,8 @@ async def _wait(rows: TenantRows, inbox: Inbox, polled: Polled, error: MailportE
         if await open_circuit(rows, inbox.id, error, version=polled.version, moment=polled.ended_at):
             await tell(rows, "account.refused", {"subject": inbox.id, **_facts(inbox)})
         return interval * _jitter()
+    if isinstance(error, HeldBack):
+        return timedelta(seconds=error.retry_after or 0)
     if isinstance(error, Throttled) and error.retry_after is not None:
         until = polled.ended_at + timedelta(seconds=error.retry_after)
         await pause(rows, inbox.id, until)
@@ -83,9 +85,11 @@ async def _wait(rows: TenantRows, inbox: Inbox, polled: Polled, error: MailportE
     return min(longer, max(interval, _LONGEST)) * _jitter()
 
 
-def _is_certain(error: MailportError, wait: timedelta, interval: timedelta) -> bool:
-    """Whether there will be no progress within two intervals: then nobody needs to wait for a second failure."""
-    return isinstance(error, (AuthenticationFailed, ConfigurationError, PermissionDenied)) or wait > interval
+def _is_certain(error: MailportError, interval: timedelta) -> bool:
+    """Whether the next polls will fail as well: then nobody needs to wait for a second failure."""
+    if isinstance(error, Throttled):
+        return error.retry_after is not None and error.retry_after > interval.total_seconds()
+    return isinstance(error, (AuthenticationFailed, ConfigurationError, PermissionDenied))
 
 
 async def _tell(rows: TenantRows, inbox: Inbox) -> None:

@@ -20,19 +20,23 @@ from mailport_workspace.tenants.configuration import incoming_rules
 from mailport_workspace.tenants.handling import PostProcessing, default_post_processing, handling_of
 from mailport_workspace.tenants.values import Stored, account_of, stored_of
 
-__all__ = ["CircuitOpen", "Plan", "action_of", "interval_of", "make_plan", "max_size_of"]
+__all__ = ["CircuitOpen", "HeldBack", "Plan", "action_of", "interval_of", "make_plan", "max_size_of"]
 
 
 class CircuitOpen(AuthenticationFailed):
     """The credentials were refused before, and nobody has changed anything since: the server is not asked again."""
 
 
+class HeldBack(Throttled):
+    """The server asked to come back later, and the time is not over: it is not asked before."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One inbox as it is now. ``unread`` maps the keys of messages that could not be read yet to their journal ids.
 
-    ``interval`` is in seconds, ``max_size`` in bytes; ``success`` is what the mailbox does with a message that was dealt with,
-    as ``mailport.transport.Action`` writes it.
+    ``interval`` is in seconds, ``max_size`` in bytes; ``actions`` are what the mailbox does with its messages, as
+    ``mailport.transport.Action`` writes it.
     """
 
     tenant: str
@@ -42,7 +46,7 @@ class Plan:
     account: Account
     cursor: Cursor
     unread: Mapping[str, str]
-    success: str
+    actions: Mapping[Mailbox, str]
     max_size: int
     interval: int
 
@@ -51,7 +55,7 @@ async def make_plan(rows: TenantRows, inbox: Inbox, mailport: Mailport, ring: Ke
     """Return the plan.
 
     Raises ``ConfigurationError`` where the account is not usable, ``CircuitOpen`` where credentials were refused, and
-    ``Throttled`` before the moment that its server asked for.
+    ``HeldBack`` before the moment that its server asked for.
     """
     _refuse_closed(await rows.account_of_inbox(inbox.id), inbox, at)
     shared = incoming_rules((await rows.configuration()).values)
@@ -66,7 +70,7 @@ async def make_plan(rows: TenantRows, inbox: Inbox, mailport: Mailport, ring: Ke
         account=account,
         cursor=None if cursor is None else cursor.cursor.get("cursor"),
         unread=await rows.unread(inbox.id),
-        success=action_of(mailport, inbox, Mailbox.SUCCESS),
+        actions={wanted: action_of(mailport, inbox, wanted) for wanted in Mailbox},
         max_size=int(shared["max_message_size"]),
         interval=int(shared["poll_interval"]),
     )
@@ -117,4 +121,4 @@ def _refuse_closed(state: AccountState | None, inbox: Inbox, at: datetime) -> No
         raise CircuitOpen(said, code=state.circuit_code or None)
     if state.wait_until is not None and state.wait_until > at:
         seconds = (state.wait_until - at).total_seconds()
-        raise Throttled("The mail server asked to come back later.", code="read.throttled", retry_after=seconds)
+        raise HeldBack("The mail server asked to come back later.", code="read.throttled", retry_after=seconds)

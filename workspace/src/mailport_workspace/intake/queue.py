@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -12,8 +13,9 @@ from mailport import Mailport
 from mailport_workspace.intake.attempt import Attempts, Claimed, Processor
 from mailport_workspace.intake.handlers import INCOMING, HandlerSettings, settings_of
 from mailport_workspace.intake.lease import LEASE_SECONDS, Reached, kept, nothing
+from mailport_workspace.intake.plan import action_of
 from mailport_workspace.intake.retry import LOST_ATTEMPTS
-from mailport_workspace.intake.settle import write_verdict
+from mailport_workspace.intake.settle import ActionOf, write_verdict
 from mailport_workspace.intake.verdict import Mailbox, Verdict
 from mailport_workspace.observing.context import working_on
 from mailport_workspace.store import Store, TenantRows
@@ -27,6 +29,14 @@ _JOB_SECONDS = 15.0
 """After this time a job ends, and the next one goes on: other tenants want their turn."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """Which mails are wanted, all that are due where none are named; and what their mailbox does with them."""
+
+    journals: Collection[str]
+    action_of: ActionOf
 
 
 class Intake:
@@ -43,8 +53,8 @@ class Intake:
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._store = store
-        self._mailport = mailport
-        self._attempts = Attempts(store, mailport, processor, reached=reached, clock=clock)
+        self._action_of: ActionOf = partial(action_of, mailport)
+        self._attempts = Attempts(store, processor, reached=reached, clock=clock)
         self._clock = clock
         self._seconds = lease_seconds
 
@@ -57,13 +67,21 @@ class Intake:
                 while time.monotonic() < until and await self._batch(tenant, handler):
                     pass
 
-    async def process_staged(self, tenant: str, journals: Collection[str], *, seconds: float) -> None:
-        """Process mails that were just stored, at once; those for which there is no time are left to the jobs."""
+    async def process_staged(
+        self, tenant: str, journals: Collection[str], *, actions: Mapping[Mailbox, str], seconds: float
+    ) -> None:
+        """Process mails that were just stored, at once; those for which there is no time are left to the jobs.
+
+        ``actions`` are what their mailbox does with them: a change that was saved since the poll began does not count yet.
+        """
         until = time.monotonic() + seconds
         async with self._store.read(tenant) as rows:
             handler = settings_of(INCOMING, await rows.queue_handler(INCOMING))
-        while journals and handler.active and time.monotonic() < until and await self._batch(tenant, handler, journals):
-            pass
+        given: ActionOf = lambda _inbox, wanted: actions[wanted]  # noqa: E731
+        waiting = list(journals) if handler.active else []
+        while waiting and time.monotonic() < until:  # each once: a failed one waits for its next attempt
+            batch, waiting = waiting[: handler.batch_size], waiting[handler.batch_size :]
+            await self._batch(tenant, handler, _Staged(batch, given))
 
     def lost_before(self, moment: datetime) -> datetime:
         """Return since when a worker must have been silent to lose what it holds."""
@@ -77,26 +95,26 @@ class Intake:
         handlers = [settings_of(queue, known.get(queue)) for queue in queues]
         return sorted((each for each in handlers if each.active), key=lambda each: (-each.priority, each.queue))
 
-    async def _batch(self, tenant: str, handler: HandlerSettings, journals: Collection[str] = ()) -> bool:
+    async def _batch(self, tenant: str, handler: HandlerSettings, staged: _Staged | None = None) -> bool:
         """Claim and process one batch; say whether there was any mail."""
         lease = new_id()
         renew, give_back = partial(self._renew, tenant, lease), partial(self._give_back, tenant, lease)
         async with kept(renew, give_back, seconds=self._seconds):
-            claimed = await self._claim(tenant, handler, lease, journals)
+            claimed = await self._claim(tenant, handler, lease, staged or _Staged((), self._action_of))
             for mail in claimed:
                 await self._attempts.run(mail)
         return bool(claimed)
 
-    async def _claim(self, tenant: str, handler: HandlerSettings, lease: str, journals: Collection[str]) -> list[Claimed]:
+    async def _claim(self, tenant: str, handler: HandlerSettings, lease: str, staged: _Staged) -> list[Claimed]:
         moment = self._clock()
         async with self._store.write(tenant) as rows:
-            entries = await rows.claimable(handler.queue, moment, limit=handler.batch_size, journals=journals)
+            entries = await rows.claimable(handler.queue, moment, limit=handler.batch_size, journals=staged.journals)
             for entry in entries:
                 entry.state, entry.lease, entry.leased_at = IntakeState.CLAIMED, lease, moment
             histories = await rows.journal_entries([entry.journal_id for entry in entries])
             raw_ids = {entry.id: histories[entry.journal_id].raw_id or "" for entry in entries}
             raws = await rows.raw_messages(raw_ids.values()) if handler.data_with_dispatch and entries else {}
-        return [_claimed(entry, raw_ids[entry.id], raws, handler) for entry in entries]
+        return [_claimed(entry, raw_ids[entry.id], raws, handler, staged.action_of) for entry in entries]
 
     async def _renew(self, tenant: str, lease: str) -> None:
         async with self._store.write(tenant) as rows:
@@ -122,10 +140,12 @@ class Intake:
         entry.last_code = "mail.worker_lost"
         await rows.note(entry.journal_id, "process", said, state=StepState.FAILED, code=entry.last_code)
         verdict = Verdict(outcome=Outcome.FAILED, mailbox=Mailbox.FAILURE, last_error=said)
-        await write_verdict(rows, entry, verdict, self._mailport, moment)
+        await write_verdict(rows, entry, verdict, self._action_of, moment)
 
 
-def _claimed(entry: IntakeEntry, raw_id: str, raws: Mapping[str, bytes], handler: HandlerSettings) -> Claimed:
+def _claimed(
+    entry: IntakeEntry, raw_id: str, raws: Mapping[str, bytes], handler: HandlerSettings, action_of: ActionOf
+) -> Claimed:
     return Claimed(
         tenant=entry.tenant_id,
         entry=entry.id,
@@ -136,4 +156,5 @@ def _claimed(entry: IntakeEntry, raw_id: str, raws: Mapping[str, bytes], handler
         attempts=entry.attempts,
         raw=raws.get(raw_id),
         handler=handler,
+        action_of=action_of,
     )

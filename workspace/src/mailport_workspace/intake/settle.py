@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeAlias
 
-from mailport import Mailport
 from mailport_workspace.intake.content import storable
-from mailport_workspace.intake.plan import action_of
-from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.intake.verdict import Mailbox, Verdict
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import (
     FinishState,
+    Inbox,
     IntakeEntry,
     IntakeState,
     JournalEntry,
@@ -21,17 +22,21 @@ from mailport_workspace.tables import (
 )
 from mailport_workspace.webhooks.tell import tell
 
-__all__ = ["write_verdict"]
+__all__ = ["ActionOf", "write_verdict"]
 
 
-async def write_verdict(rows: TenantRows, entry: IntakeEntry, verdict: Verdict, mailport: Mailport, at: datetime) -> None:
+ActionOf: TypeAlias = Callable[[Inbox | None, Mailbox], str]
+"""Says what the mailbox of an inbox, which may be gone, does with a message, as ``mailport.transport.Action`` writes it."""
+
+
+async def write_verdict(rows: TenantRows, entry: IntakeEntry, verdict: Verdict, action_of: ActionOf, at: datetime) -> None:
     """Write a verdict in the caller's transaction, which holds the entry."""
     journal = await rows.journal_entry(entry.journal_id)
     _write_history(journal, verdict)
     await rows.add(*_steps(journal.id, verdict, at))
     waits = _waits_for(verdict, entry)
     await _write_quarantine(rows, journal.id, waits, at)
-    await _write_entry(rows, entry, verdict, mailport, is_parked=waits is not None, at=at)
+    await _write_entry(rows, entry, verdict, action_of, is_parked=waits is not None, at=at)
     journal.attempts = entry.attempts
     await _tell(rows, journal, waits)
 
@@ -76,7 +81,7 @@ async def _write_quarantine(rows: TenantRows, journal: str, waits: tuple[str, st
 
 
 async def _write_entry(
-    rows: TenantRows, entry: IntakeEntry, verdict: Verdict, mailport: Mailport, *, is_parked: bool, at: datetime
+    rows: TenantRows, entry: IntakeEntry, verdict: Verdict, action_of: ActionOf, *, is_parked: bool, at: datetime
 ) -> None:
     entry.state = IntakeState.PARKED if is_parked else IntakeState.DONE
     entry.lease, entry.leased_at, entry.finished_at = None, None, at
@@ -84,7 +89,7 @@ async def _write_entry(
     entry.last_code = entry.last_code if verdict.last_error else ""
     if entry.finish is FinishState.DONE and entry.action.startswith("move:"):
         return  # an earlier attempt moved it: the inbox does not see it any more
-    entry.action = action_of(mailport, await rows.find_inbox(entry.inbox_id), verdict.mailbox)
+    entry.action = action_of(await rows.find_inbox(entry.inbox_id), verdict.mailbox)
     entry.finish = FinishState.DONE if entry.action == "leave" else FinishState.PENDING
     entry.finish_attempts = 0
 

@@ -26,6 +26,7 @@ from mailport_workspace.intake.listed import (
     note_unreadable,
 )
 from mailport_workspace.intake.plan import Plan
+from mailport_workspace.intake.verdict import Mailbox
 from mailport_workspace.observing.context import working_on
 from mailport_workspace.queries.intake import Known
 from mailport_workspace.store import Store, TenantRows
@@ -127,7 +128,7 @@ class Stage:
         mail = await asyncio.to_thread(ReadMail.of, raw) if len(raw) > _LARGE else ReadMail.of(raw)
         async with self._listed(delivery, journal, is_new=is_new) as (rows, listed):
             await rows.lock_tenant()
-            if await is_copy(rows, listed, mail, self._plan.success):
+            if await is_copy(rows, listed, mail, self._plan.actions[Mailbox.SUCCESS]):
                 return
             await keep(rows, listed, mail, self._clock())
         self.journals.append(journal)
