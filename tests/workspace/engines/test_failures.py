@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from mailport.errors import ConfigurationError
 from mailport_workspace.database import make_engine, migrate
 from mailport_workspace.engines.procrastinate import ProcrastinateEngine
 from tests.conftest import peer
@@ -119,4 +120,14 @@ async def test_one_role_is_enough(engines, postgres, database):
         await migrate(url)
     engine = ProcrastinateEngine(make_url(url))
     assert await engine.enqueue("drain", "a") is True
+    await engine.close()
+
+
+async def test_a_database_without_its_tables_is_refused(engines, postgres, database):
+    """Whoever starts a worker there is told to migrate, instead of waiting for ever."""
+    engine = ProcrastinateEngine(make_url(postgres.url("owner", postgres.create())))
+    async with asyncio.timeout(20):
+        with pytest.raises(ConfigurationError) as error:
+            await engine.run()
+    assert "migrate" in error.value.remedy
     await engine.close()

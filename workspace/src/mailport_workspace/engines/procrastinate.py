@@ -17,6 +17,7 @@ from procrastinate.jobs import DeleteJobCondition, Status
 from procrastinate.jobs import Job as Row
 from procrastinate.worker import Worker
 from psycopg import Error
+from psycopg.errors import UndefinedFunction, UndefinedTable
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL
 
@@ -157,6 +158,8 @@ class ProcrastinateEngine(Engine):
                 await act()
                 is_failing = False
             except (ConnectorException, Error) as error:
+                if isinstance(error.__cause__, (UndefinedTable, UndefinedFunction)):
+                    raise _not_migrated() from error
                 if not is_failing:
                     _log.warning("The engine waits for its database: %s.", type(error.__cause__ or error).__name__)
                 is_failing = True
@@ -204,3 +207,12 @@ class ProcrastinateEngine(Engine):
             await self._app.job_manager.retry_job(row)
         except UniqueViolation:  # a newer one waits already: that one does the work
             await self._app.job_manager.finish_job(row, Status.FAILED, delete_job=True)
+
+
+def _not_migrated() -> ConfigurationError:
+    return ConfigurationError(
+        "The tables of the engine “procrastinate” are not in this database.",
+        code="settings.engine_missing",
+        field="engine",
+        remedy="Install mailport-workspace[postgres] where you migrate, and run mailport-workspace migrate.",
+    )
