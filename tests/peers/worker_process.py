@@ -27,13 +27,14 @@ from mailport_workspace.workspace import Workspace
 POINTS = ("claimed", "sending-committed", "answered", "result-committed", "staged", "processed", "acknowledged")
 """The places on the ways of outgoing and incoming mail that are told."""
 LEASE_SECONDS = 3.0
+_READY = "MAILPORT_TEST_READY"
 
 
 class Workers:
     """Several workers of one deployment, some of which die."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, **environment, _READY: str(log)}
         self._log = log
         self._processes: list[subprocess.Popen[bytes]] = []
         self.kills = 0
@@ -60,9 +61,13 @@ class Workers:
         self.kills += 1
         self._processes.remove(process)
 
-    def kill_one(self) -> None:
-        """Kill any worker."""
+    def kill_one(self, after: float) -> None:
+        """Kill any worker, so many seconds after it began to work; one may have killed itself by then."""
         process = random.choice(self._processes)
+        give_up = time.monotonic() + 60
+        while process.poll() is None and not _ready(self._log, process.pid).exists() and time.monotonic() < give_up:
+            time.sleep(0.02)
+        time.sleep(after)
         process.kill()
         process.wait()
         self._processes.remove(process)
@@ -90,6 +95,11 @@ class Workers:
         return sum(process.poll() is None for process in self._processes)
 
 
+def _ready(log: Path, pid: int) -> Path:
+    """The file by which a process says that it begins to work."""
+    return log.with_name(f"{log.name}.{pid}")
+
+
 class _Doomed(Workspace):
     """A workspace whose process dies at a point."""
 
@@ -109,6 +119,7 @@ class _Doomed(Workspace):
 
 async def _work(point: str, count: int) -> None:
     async with _Doomed(WorkspaceSettings(), point, count) as workspace:
+        _ready(Path(os.environ[_READY]), os.getpid()).touch()
         await run(worker=Worker(workspace, tick=0.2))
 
 

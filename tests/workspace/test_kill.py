@@ -237,8 +237,7 @@ async def kills(traffic, count, mails, disturb=None):
         while workers.alive < at_once:
             workers.start(random.choice(POINTS), str(random.randint(1, 60)))
         await traffic.hurry()
-        await asyncio.sleep(random.uniform(1.0, 4.0) / at_once)
-        workers.kill_one()
+        await asyncio.to_thread(workers.kill_one, random.uniform(0.0, 2.0) / at_once)
         if disturb is not None and workers.kills % 20 == 0:
             await asyncio.to_thread(disturb)
     await asyncio.to_thread(workers.end)
