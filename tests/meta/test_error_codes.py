@@ -8,15 +8,18 @@ from typing import get_args
 
 from mailport.transport import Rung
 from mailport_graph.texts import Loss
+from mailport_workspace.webhooks.events import EVENT_MEANINGS
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "reference" / "errors.md"
 SOURCES = sorted([*ROOT.glob("core/src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")])
+SERVICE = sorted(ROOT.glob("workspace/src/**/*.py"))
 FIRST = {*Rung, "*", "address", "message", "plugin", "transport", "recognition", "conversation", "cli", "mailport"}
 # In a text anywhere: tables hold codes as well. The core's own modules are called mailport.something.
 CODE = re.compile(rf"(?:\*|{'|'.join(FIRST - {'*', 'mailport'})})\.[a-z0-9_]*[a-z0-9]|mailport\.error")
 NO_CODE = {"message.eml"}
 ROW = re.compile(r"^\| `([a-z_*]+\.[a-z0-9_*]+)` \| (.+) \| ([a-z, ]+) \|$", re.MULTILINE)
+SERVICE_ROW = re.compile(r"^\| `([a-z]+\.[a-z0-9_]+)` \| [^|]+ \|$", re.MULTILINE)
 FILLED_IN = {"send.*": [f"send.{loss}" for loss in get_args(Loss)]}
 
 
@@ -77,3 +80,22 @@ def test_the_check_bites():
     """A code in a table, one with a rung that is filled in, and a choice of two are found; the name of a module is not."""
     source = 'T = {"send.one": 1, "mailport.two": 2}\nE(code=f"{rung}.three")\nE(code="a.four" if x else "read.five")\n'
     assert set(codes_in(ast.parse(source))) == {"send.one", "*.three", "a.four", "read.five"}
+
+
+def service_texts():
+    """Return the texts of the service that look like a code, of the subjects that the page has; events are named alike."""
+    subjects = {code.partition(".")[0] for code in (*SERVICE_ROW.findall(PAGE.read_text()), *documented())}
+    like_a_code = re.compile(rf"(?:{'|'.join(sorted(subjects - {'*', 'mailport'}))})\.[a-z0-9_]*[a-z0-9]")
+    texts = {node.value for path in SERVICE for node in ast.walk(ast.parse(path.read_text())) if is_text(node)}
+    return {text for text in texts if like_a_code.fullmatch(text)} - set(EVENT_MEANINGS) - NO_CODE
+
+
+def is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def test_every_code_of_the_service_is_documented():
+    """Its own stand in the last table, sorted and each once; what the libraries have already stands above."""
+    own = SERVICE_ROW.findall(PAGE.read_text())
+    assert own == sorted(set(own))
+    assert set(own) == service_texts() - set(documented())
