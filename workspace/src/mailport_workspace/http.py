@@ -78,7 +78,7 @@ class Answer:
 
 
 class WebClient:
-    """Posts to other systems; may be used by many tasks at once. ``context`` is what TLS verifies with."""
+    """Calls other systems; may be used by many tasks at once. ``context`` is what TLS verifies with."""
 
     def __init__(self, policy: EgressPolicy, *, context: ssl.SSLContext | None = None) -> None:
         self._policy = policy
@@ -97,10 +97,19 @@ class WebClient:
         Raises ``ConfigurationError`` where it may not go, ``Unreachable``, ``TimedOut``, and ``TransportError`` for an answer
         that is too large.
         """
+        return await self._call("POST", url, body, headers, timeout=timeout, limit=limit)
+
+    async def get(self, url: str, headers: Mapping[str, str], *, timeout: float, limit: int) -> Answer:
+        """Do what ``post`` does, without a body."""
+        return await self._call("GET", url, b"", headers, timeout=timeout, limit=limit)
+
+    async def _call(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], *, timeout: float, limit: int
+    ) -> Answer:
         refuse_url(url, self._policy)
         try:
             async with asyncio.timeout(timeout):
-                return await self._exchange(url, body, headers, limit)
+                return await self._exchange(method, url, body, headers, limit)
         except MailportError as error:
             error.field = "url"
             raise
@@ -110,9 +119,9 @@ class WebClient:
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
             raise _explained(error, _host(url)) from error
 
-    async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str], limit: int) -> Answer:
+    async def _exchange(self, method: str, url: str, body: bytes, headers: Mapping[str, str], limit: int) -> Answer:
         sent = {"Accept-Encoding": "identity", "User-Agent": "mailport-workspace", **headers}
-        async with self._opened().stream("POST", url, headers=list(sent.items()), content=body) as response:
+        async with self._opened().stream(method, url, headers=list(sent.items()), content=body) as response:
             said = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             return Answer(response.status, said, await _bounded(response, limit, _host(url)))
 

@@ -33,6 +33,10 @@ class WorkspaceSettings(BaseSettings):
 
     ``engine`` runs the jobs; empty, the database decides. A worker runs ``worker_concurrency`` jobs at a time, is taken for
     dead after ``worker_timeout`` seconds without a sign of life, and has ``drain_limit`` seconds to finish when it is stopped.
+    ``openid_*`` let people sign in with OpenID Connect: ``openid_issuer`` is the URL below which the provider describes itself,
+    ``openid_tenant_claim`` holds the name or id of a person's tenant, and ``openid_role_claim`` the roles, of which
+    ``openid_administrator`` makes an administrator.
+
     ``public_url`` is how people reach the service (``https://mail.example.org``), where a proxy stands before it;
     ``cors_origins`` are the web sites whose scripts may call the API with a token.
     A mail is tried ``max_attempts`` times by itself, with ``retry_waits`` minutes between the tries; the last wait repeats.
@@ -55,6 +59,12 @@ class WorkspaceSettings(BaseSettings):
     allow_legacy_tls: bool = False
     egress_public_only: bool = True
     egress_allowed: Annotated[tuple[str, ...], NoDecode] = ()
+    openid_issuer: str = ""
+    openid_client_id: str = ""
+    openid_client_secret: SecretStr | None = None
+    openid_tenant_claim: str = "tenant"
+    openid_role_claim: str = "roles"
+    openid_administrator: str = "administrator"
     public_url: str = Field("", pattern=r"^(https?://[^\s/?#]+)?$")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     engine: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from mailport_workspace.access.openid import OpenId
 from mailport_workspace.access.sign_ins import SignIns
 from mailport_workspace.access.tokens import Tokens
 from mailport_workspace.connection_tests import ConnectionTests
@@ -79,6 +80,7 @@ class Workspace:
             rules=RetryRules(max_attempts=settings.max_attempts, waits=settings.retry_waits),
         )
         self.web = WebClient(settings.egress)
+        self.openid = OpenId(settings, self.store, users=self.users, sign_ins=self.sign_ins, ring=self.ring, web=self.web)
         embedded = EmbeddedRecords(self.store)
         self.records: RecordStore = ChosenRecords(self.store, embedded, WebhookRecords(self.store, self.ring, self.web))
         self.tabs = Tabs(self.store, self.records)

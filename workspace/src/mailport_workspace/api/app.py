@@ -23,6 +23,7 @@ from mailport_workspace.api import (
     incoming_rules,
     journal,
     mail,
+    openid,
     outbox,
     people,
     plugins,
@@ -54,6 +55,7 @@ FOLLOW = 5.0
 
 ROUTERS: Sequence[APIRouter] = (
     session.router,
+    openid.router,
     users.router,
     tokens.router,
     protocols.router,

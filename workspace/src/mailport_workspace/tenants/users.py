@@ -98,6 +98,26 @@ class Users:
             await self._rehash(tenant, user.id, password)
         return Actor.of(user)
 
+    async def known(self, tenant: str, *, email: str, name: str, role: Role) -> Actor:
+        """Return the user whom a trusted provider vouches for, with today's role; made where there is none.
+
+        Raises ``AuthenticationFailed`` for one who was shut out here.
+        """
+        refuse_unstorable({"email": email, "name": name})
+        address = _email(email)
+        async with self._store.write(tenant) as rows:
+            user = await rows.user_by_email(address)
+            before = _shown(user) if user is not None else {}
+            if user is None:
+                user = User(id=new_id(), tenant_id=tenant, email=address, name=name.strip()[:200] or address, role=role)
+                user.active, user.password_hash = True, ""
+                await rows.add(user)
+            if not user.active:
+                raise AuthenticationFailed("This user may not sign in.", code="authentication.refused")
+            user.role = role
+            await rows.add(*changed_fields(Actor.of(user), f"user {user.email}", before, _shown(user)))
+        return Actor.of(user)
+
     async def _rehash(self, tenant: str, user: str, password: str) -> None:
         hashed = await asyncio.to_thread(_hasher.hash, password)
         async with self._store.write(tenant) as rows:
