@@ -13,6 +13,7 @@ from mailport.fields import Capabilities
 from mailport.testing.memory import MemoryMail, MemoryPlugin
 from mailport_workspace.outbox.drain import Limits
 from mailport_workspace.outbox.outbox import Outbox
+from mailport_workspace.sealing import KeyRing, new_key
 from mailport_workspace.tables import now
 from mailport_workspace.tenants.configuration import Configurations
 
@@ -126,6 +127,18 @@ async def sending(tmp_path):
         egress=EgressPolicy(public_only=False), local_root=tmp_path, limits=SessionLimits(circuit=0.0)
     ) as library:
         yield library
+
+
+@pytest.fixture
+def ring_text():
+    """The entry of the key ring, for a process of its own as well."""
+    return new_key("first")
+
+
+@pytest.fixture
+def ring(ring_text):
+    """A key ring with one key."""
+    return KeyRing.parse(ring_text)
 
 
 @pytest.fixture
