@@ -1,6 +1,6 @@
 """Health, figures and changes over the API."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -55,13 +55,31 @@ async def test_an_open_circuit_is_seen_and_closed_by_a_person(ann, bob, people, 
     assert (await bob.get("/outbox/account")).json()["circuit_open"] is False
 
 
-@pytest.mark.parametrize(("days", "words"), [(-1, "ended on"), (10, "end on"), (60, None)])
-async def test_credentials_that_end_are_warned_of(bob, people, post, workspace, days, words):
-    """A month before, and once they have ended."""
-    day = now().date() + timedelta(days=days)
-    await account_state(workspace, people.one, post.id, credential_ends_on=day)
+async def test_a_person_closes_the_circuit_of_an_inbox(ann, bob, people, post, workspace):
+    """It is read again at once; an agent and another tenant cannot."""
+    async with workspace.store.read(people.one) as rows:
+        version = (await rows.inbox(post.id)).version
+    await account_state(workspace, people.one, post.id, circuit_opened_at=now(), circuit_version=version)
+    (inbox,) = [inbox for inbox in (await bob.get("/health")).json()["inboxes"] if inbox["id"] == post.id]
+    assert inbox["words"].startswith("The mail server refused the credentials.")
+    path = f"/health/inboxes/{post.id}/close-circuit"
+    assert [(await client.post(path)).status_code for client in (bob, people.zoe)] == [403, 404]
+    assert (await ann.post(path)).json() == {"was_open": True}
+    await post.deliver()
+    (inbox,) = [inbox for inbox in (await bob.get("/health")).json()["inboxes"] if inbox["id"] == post.id]
+    assert inbox["condition"] == "good"
+
+
+@pytest.mark.parametrize(("days", "words"), [(-1, "ended on"), (10, "ends on"), (60, None)])
+async def test_credentials_that_end_are_warned_of(ann, bob, people, post, days, words):
+    """A month before, and once they have ended; the day is entered by an administrator."""
+    day = (now().date() + timedelta(days=days)).isoformat()
+    path = f"/health/credentials/{post.id}"
+    assert [(await c.put(path, json={"ends_on": day})).status_code for c in (bob, people.zoe, ann)] == [403, 404, 204]
     warnings = (await bob.get("/health")).json()["warnings"]
-    assert warnings == ([f"The credentials of the inbox “Desk” {words} {date.isoformat(day)}."] if words else [])
+    assert [(warning["subject"], words in warning["text"]) for warning in warnings] == ([(post.id, True)] if words else [])
+    assert (await ann.put(path, json={"ends_on": None})).status_code == 204
+    assert (await bob.get("/health")).json()["warnings"] == []
 
 
 async def test_figures_count_what_there_is(bob, people, post):

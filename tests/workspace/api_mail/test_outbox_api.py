@@ -1,5 +1,6 @@
 """The outbox over the API: what became of mail, and what people decide about it."""
 
+import asyncio
 from contextlib import contextmanager
 
 import pytest
@@ -18,14 +19,24 @@ def sink(*options):
         yield server
 
 
+async def settled(workspace, tenant, client, mail):
+    """The mail after as many jobs as it takes: one that is short of time leaves it to the next."""
+    for _ in range(100):
+        await workspace.outbox.drain(tenant)
+        found = (await client.get(f"/journal/{mail}")).json()
+        if found["outbox"][-1]["state"] not in ("queued", "claimed", "sending"):
+            break
+        await asyncio.sleep(0.05)
+    return found
+
+
 @pytest.fixture
 def send(bob, people, workspace):
     """Send a mail through the API and let a worker's job run."""
 
     async def send(client=bob, **more):
         accepted = (await client.post("/mails", json=MAIL | more)).json()
-        await workspace.outbox.drain(people.one)
-        return (await client.get(f"/journal/{accepted['id']}")).json()
+        return await settled(workspace, people.one, client, accepted["id"])
 
     return send
 
@@ -56,9 +67,8 @@ async def test_a_failure_is_kept_and_the_mail_can_be_resent(bob, people, outgoin
         await outgoing(people.actor.ann, port=server.port)
         again = await bob.post(f"/journal/{refused['id']}/resend")
         assert (again.status_code, again.json()["id"]) == (202, refused["id"])
-        await workspace.outbox.drain(people.one)
+        sent = await settled(workspace, people.one, bob, refused["id"])
         assert len(server.messages()) == 1
-    sent = (await bob.get(f"/journal/{refused['id']}")).json()
     assert (sent["sent"], sent["attempts"], sent["last_error"], len(sent["tries"])) == (True, 2, "", 2)
     assert sent["sent_at"] is not None
 
@@ -83,7 +93,7 @@ async def test_blocked_mail_does_not_leave_whoever_sends_it(bob, people, outgoin
         await outgoing(people.actor.ann, port=server.port, block_outgoing_email=True)
         message = Message.compose(sender="desk@example.org", to="ann@example.org", text="x")
         submitted = await workspace.outbox.submit(people.one, message, origin=origin)
-        await workspace.outbox.drain(people.one)
+        await settled(workspace, people.one, bob, submitted.journal_id)
         assert server.messages() == []
     listed = (await bob.get("/outbox", params={"state": "blocked"})).json()["items"]
     assert [(entry["journal_id"], entry["origin"]) for entry in listed] == [(submitted.journal_id, origin)]
@@ -110,9 +120,8 @@ async def test_blocked_mail_waits_for_a_person(bob, people, outgoing, send, work
         await workspace.outbox.drain(people.one)
         assert server.messages() == []
         await bob.post(f"/outbox/{mail['outbox'][0]['id']}/resend")
-        await workspace.outbox.drain(people.one)
-        assert len(server.messages()) == 1
-    assert (await bob.get(f"/journal/{mail['id']}")).json()["sent"] is True
+        sent = await settled(workspace, people.one, bob, mail["id"])
+        assert (sent["sent"], len(server.messages())) == (True, 1)
 
 
 async def test_people_hold_release_and_cancel(bob):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel
 
 from mailport.errors import MailportError
@@ -13,9 +13,11 @@ from mailport_workspace.access.caller import Scope
 from mailport_workspace.api.access import WorkspaceOf, allowed
 from mailport_workspace.api.errors import can_fail_with
 from mailport_workspace.api.mail_shapes import Shown
+from mailport_workspace.api.outbox import Closed
+from mailport_workspace.api.shapes import Id, Input
 from mailport_workspace.tables import IntakeState, OutboxState, now
 from mailport_workspace.tenants.actor import Actor
-from mailport_workspace.tenants.health import Condition, read_health
+from mailport_workspace.tenants.health import Condition, close_inbox_circuit, read_health
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["probes", "router"]
@@ -24,6 +26,8 @@ router = APIRouter(tags=["health"], responses=can_fail_with(401, 403))
 probes = APIRouter(include_in_schema=False)
 
 Reader = Annotated[Actor, allowed(Scope.MAIL_READ)]
+Writer = Annotated[Actor, allowed(Scope.CONFIGURATION_WRITE)]
+Subject = Annotated[str, Path(pattern="^(outgoing|[0-9a-f]{32})$", description="`outgoing` or the id of an inbox.")]
 _ALIVE = timedelta(minutes=1)
 _LATELY = timedelta(days=1)
 
@@ -52,13 +56,29 @@ class InboxShown(Shown):
     backlog: int
 
 
+class CredentialWarned(Shown):
+    """A credential that ends on a day, or was refused (LOG-05)."""
+
+    subject: str
+    name: str
+    code: str
+    text: str
+    ends_on: date | None
+
+
+class CredentialEnd(Input):
+    """The day on which a credential ends, where only a person knows; null forgets it."""
+
+    ends_on: date | None
+
+
 class Health(BaseModel):
     """How the tenant's accounts fare; ``works`` says whether a worker is alive that sends and reads mail."""
 
     works: bool
     outgoing: AccountShown
     inboxes: list[InboxShown]
-    warnings: list[str]
+    warnings: list[CredentialWarned]
 
 
 class FiguresShown(Shown):
@@ -84,11 +104,12 @@ async def read_tenant_health(actor: Reader, workspace: WorkspaceOf) -> Health:
     moment = now()
     async with workspace.store.read(actor.tenant) as rows:
         health = await read_health(rows, moment)
+        warnings = await workspace.credentials.warnings_in(rows)
     return Health(
         works=await _works(workspace, moment),
         outgoing=AccountShown.model_validate(health.outgoing),
         inboxes=[InboxShown.model_validate(inbox) for inbox in health.inboxes],
-        warnings=list(health.warnings),
+        warnings=[CredentialWarned.model_validate(warning) for warning in warnings],
     )
 
 
@@ -97,6 +118,19 @@ async def read_figures(actor: Reader, workspace: WorkspaceOf) -> FiguresShown:
     """Count what waits, by state, and what came and went lately."""
     async with workspace.store.read(actor.tenant) as rows:
         return FiguresShown.model_validate(await rows.figures(now() - _LATELY))
+
+
+@router.put("/health/credentials/{subject}", status_code=204, responses=can_fail_with(404))
+async def set_credential_end(subject: Subject, form: CredentialEnd, actor: Writer, workspace: WorkspaceOf) -> None:
+    """Note when a credential ends, so that it is warned of before mail stops."""
+    await workspace.credentials.set_end(actor, subject, form.ends_on)
+
+
+@router.post("/health/inboxes/{inbox}/close-circuit", responses=can_fail_with(404))
+async def close_circuit_of_inbox(inbox: Id, actor: Writer, workspace: WorkspaceOf) -> Closed:
+    """Let an inbox be read again although its settings are the same."""
+    async with workspace.store.write(actor.tenant) as rows:
+        return Closed(was_open=await close_inbox_circuit(rows, actor, inbox, now()))
 
 
 @probes.get("/healthz")

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from mailport import Attachment, Message
 from mailport_workspace.journal.account import MailHistory
 from mailport_workspace.journal.harmless import harmless
-from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.tables import (
     JournalEntry,
     MailDirection,
@@ -43,11 +42,6 @@ class RecordNamed(Shown):
         if entry.record_id is None:
             return None
         return cls(type=entry.record_type, id=entry.record_id, number=entry.record_number)
-
-    @property
-    def ref(self) -> RecordRef:
-        """The record as stores name it."""
-        return RecordRef(type=self.type, id=self.id, number=self.number)
 
 
 class MailSummary(Shown):

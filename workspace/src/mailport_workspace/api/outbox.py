@@ -16,14 +16,15 @@ from mailport_workspace.api.mail import AcceptedMail
 from mailport_workspace.api.mail_shapes import MailSummary, OutboxShown
 from mailport_workspace.api.paging import Page, PagingOf
 from mailport_workspace.api.shapes import Id
+from mailport_workspace.outbox.circuit import OUTGOING
 from mailport_workspace.outbox.enqueue import Submitted
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.outbox.states import Action
 from mailport_workspace.tables import JournalEntry, OutboxEntry, OutboxState
 from mailport_workspace.tenants.actor import Actor
-from mailport_workspace.tenants.health import OUTGOING, is_open
+from mailport_workspace.tenants.health import is_open
 
-__all__ = ["router"]
+__all__ = ["Closed", "router"]
 
 router = APIRouter(prefix="/outbox", tags=["outbox"], responses=can_fail_with(401, 403))
 

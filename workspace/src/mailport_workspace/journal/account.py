@@ -53,6 +53,7 @@ _DECISIONS = {
     "released": "A person had it processed again.",
     "created": "A person made a record of it.",
     "spam": "A person marked it as spam.",
+    "deleted": "A person deleted it.",
 }
 _REFUSED = ("refused", "deferred", "blocked", "uncertain")
 

@@ -1,20 +1,20 @@
-"""How the accounts of a tenant fare, in words: inboxes that stand still, circuits that are open, credentials that end."""
+"""How the accounts of a tenant fare, in words: inboxes that stand still, circuits that are open."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mailport_workspace.intake.plan import interval_of
+from mailport_workspace.outbox.circuit import OUTGOING, close_circuit
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import AccountState, Inbox, MailConfiguration
+from mailport_workspace.tenants.actor import Actor
+from mailport_workspace.tenants.audit import changed_fields
 
-__all__ = ["OUTGOING", "AccountHealth", "Condition", "InboxHealth", "TenantHealth", "read_health"]
+__all__ = ["AccountHealth", "Condition", "InboxHealth", "TenantHealth", "close_inbox_circuit", "is_open", "read_health"]
 
-OUTGOING = "outgoing"
-_ENDS_SOON = timedelta(days=30)
 _PATIENCE = 2
 """How many poll intervals an inbox may stand still before it is noticed (REL-05)."""
 
@@ -56,11 +56,10 @@ class InboxHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantHealth:
-    """How the accounts of a tenant fare; ``warnings`` are about credentials that will end (LOG-05)."""
+    """How the accounts of a tenant fare."""
 
     outgoing: AccountHealth
     inboxes: tuple[InboxHealth, ...]
-    warnings: tuple[str, ...]
 
 
 async def read_health(rows: TenantRows, moment: datetime) -> TenantHealth:
@@ -68,13 +67,21 @@ async def read_health(rows: TenantRows, moment: datetime) -> TenantHealth:
     states = await rows.account_states()
     configuration = await rows.configuration()
     inboxes = await rows.inboxes()
-    names = {OUTGOING: "the outgoing server"} | {inbox.id: f"the inbox “{inbox.name}”" for inbox in inboxes}
     interval = timedelta(seconds=interval_of(configuration.values))
     return TenantHealth(
         outgoing=_outgoing(configuration, states.get(OUTGOING), moment),
         inboxes=tuple(_inbox(inbox, states.get(inbox.id), interval, moment) for inbox in inboxes),
-        warnings=tuple(_warnings({names[subject]: state for subject, state in states.items() if subject in names}, moment)),
     )
+
+
+async def close_inbox_circuit(rows: TenantRows, actor: Actor, inbox: str, moment: datetime) -> bool:
+    """Let an inbox be read again although its settings are the same; say whether that had stopped (REL-06)."""
+    actor.require_administrator()
+    row = await rows.inbox(inbox, for_update=True)
+    was_open = await close_circuit(rows, inbox)
+    row.next_poll_at = moment
+    await rows.add(*changed_fields(actor, f"inbox {row.name}", {"circuit": "open"} if was_open else {}, {}))
+    return was_open
 
 
 def is_open(state: AccountState | None, version: int) -> bool:
@@ -131,12 +138,3 @@ def _judged(inbox: Inbox, state: AccountState | None, interval: timedelta, momen
 def _refused(state: AccountState) -> str:
     why = state.circuit_error or "The mail server refused the credentials."
     return f"{why} Nothing is tried until the settings change, a test of the connection passes, or a person says so."
-
-
-def _warnings(states: dict[str, AccountState], moment: datetime) -> Iterator[str]:
-    for name, state in states.items():
-        ends = state.credential_ends_on
-        if ends is not None and ends < moment.date():
-            yield f"The credentials of {name} ended on {ends}."
-        elif ends is not None and ends <= (moment + _ENDS_SOON).date():
-            yield f"The credentials of {name} end on {ends}."
