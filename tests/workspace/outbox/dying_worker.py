@@ -1,4 +1,4 @@
-"""A worker process that drains one tenant and kills itself at a stage: `dying_worker.py TENANT STAGE COUNT` (STAGE may be `-`)."""
+"""A worker process that drains one tenant and kills itself at a stage: `dying_worker.py TENANT STAGE COUNT`."""
 
 import asyncio
 import os
