@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from mailport import Message
+from mailport_workspace.intake.content import ReadMail
 from mailport_workspace.intake.process import Processing
 from mailport_workspace.intake.settle import write_verdict
 from mailport_workspace.intake.verdict import Received
@@ -64,12 +65,10 @@ class Desk:
 
     async def stage(self, raw, *, inbox=None, **more):
         """Store a mail as a poll does; return what processing is given."""
-        message = Message.read(raw)
         stored = RawMessage(id=new_id(), content=raw, size=len(raw), sha256=hashlib.sha256(raw).hexdigest())
         entry = JournalEntry(
-            id=new_id(), direction=MailDirection.INCOMING, message_id=message.message_id, outcome=Outcome.RECEIVED,
-            sender=message.sender.mailbox if message.sender else "", subject=message.subject, raw_id=stored.id,
-            inbox_id=inbox or self.inbox, inbox_name="Desk", size=len(raw), content_hash=stored.sha256, **more,
+            id=new_id(), direction=MailDirection.INCOMING, outcome=Outcome.RECEIVED, raw_id=stored.id,
+            inbox_id=inbox or self.inbox, inbox_name="Desk", **ReadMail.of(raw).columns, **more,
         )  # fmt: skip
         async with self.world.store.write(self.tenant) as rows:
             await rows.add(stored, entry)

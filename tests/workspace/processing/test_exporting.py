@@ -81,7 +81,7 @@ def test_characters_that_xml_does_not_have_are_replaced(text):
     assert root[0].text.startswith("a\N{REPLACEMENT CHARACTER}")
 
 
-async def test_a_connection_that_is_gone_fails_the_mail_and_keeps_it(exporting):  # INB-21
+async def test_a_connection_that_is_gone_fails_the_mail_and_keeps_it(exporting):
     """An incident tells of it."""
     await exporting.handle(import_connection="Gone")
     verdict = await exporting.receive(mail())
@@ -151,7 +151,7 @@ def test_what_a_stylesheet_makes_is_read_without_entities(made):  # SEC-07
     assert caught.value.code == "xml.transformation"
 
 
-async def test_a_stylesheet_makes_a_hundred_records_at_most():  # SEC-07
+async def test_a_stylesheet_makes_a_hundred_records_at_most():
     """One more is an error."""
     with pytest.raises(ConfigurationError):
         read_records(b"<records>" + b"<record/>" * 101 + b"</records>")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailport_workspace.tables import MailDirection, MailKind, Outcome
+from mailport_workspace.tables import MailDirection, MailKind, Outcome, Webhook, new_id
 from mailport_workspace.tenants.incoming_rules import IncomingRules
 from tests.workspace.processing.conftest import ANN, DESK, codes, mail
 
@@ -60,6 +60,19 @@ async def test_a_bounce_is_linked_to_the_mail_it_concerns_and_its_record(desk): 
     assert (entry.record_id, len(await desk.all_records())) == (record.id, 1)
     assert [one.kind for one in await desk.history(record) if one.journal_id == desk.journal] == ["bounce"]
     assert any("5.1.1" in step.text and ANN in step.text for step in verdict.steps)
+
+
+async def test_other_systems_are_told_of_a_bounce(desk):
+    """By the mail that it concerns, and its record."""
+    record = await desk.make("incident")
+    sent = await desk.sent(record, ANN)
+    hook = Webhook(id=new_id(), name="Hook", url="https://hook.example.org/", events=["mail.bounced"], secrets={})
+    async with desk.world.store.write(desk.tenant) as rows:
+        await rows.add(hook)
+    await desk.receive(_bounce())
+    async with desk.world.store.read(desk.tenant) as rows:
+        (told,) = await rows.deliveries(hook.id, after=None, limit=10)
+    assert (told.event, told.payload["journal_id"], told.payload["record"]["number"]) == ("mail.bounced", sent, record.number)
 
 
 async def test_a_bounce_of_an_unknown_mail_is_kept_as_one(desk):  # TAB-04

@@ -1,5 +1,7 @@
 """Mail that makes incidents and problems, and what a record keeps of it."""
 
+import asyncio
+
 import pytest
 
 from mailport import Attachment
@@ -23,7 +25,7 @@ async def test_a_mail_creates_one_incident_with_the_mail_attached(desk):  # INB-
     assert [file.filename for file in await desk.files(record)] == ["log.txt"]
 
 
-async def test_a_problem_inbox_makes_problems(desk):  # INB-04
+async def test_a_problem_inbox_makes_problems(desk):
     """The processor decides the type."""
     await desk.handle(processor="problem")
     await desk.know()
@@ -135,6 +137,14 @@ async def test_the_same_staged_mail_makes_nothing_twice(desk):
     (record,) = await desk.all_records()
     assert len([entry for entry in await desk.history(record) if entry.kind == "mail_in"]) == 1
     assert len(await desk.files(record)) == 1
+
+
+async def test_mails_that_are_processed_at_the_same_moment_have_a_record_each(desk):
+    """They wait for one another's numbers."""
+    await desk.know()
+    staged = [await desk.stage(mail(f"Mail {number}").to_bytes()) for number in range(8)]
+    await asyncio.gather(*(desk.processing.process(one, desk.settle(one)) for one in staged))
+    assert len({verdict.record.number for verdict in desk.verdicts}) == len(await desk.all_records()) == 8
 
 
 async def test_nothing_is_kept_of_a_mail_whose_verdict_cannot_be_written(desk):

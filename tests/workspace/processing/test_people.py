@@ -63,7 +63,7 @@ async def test_such_a_mail_waits_in_quarantine(desk, strict, outcome, waits):  #
     assert (await desk.mail()).outcome is outcome
 
 
-async def test_a_mail_that_a_person_released_becomes_a_record(desk):  # INB-14, PLS-06
+async def test_a_mail_that_a_person_released_becomes_a_record(desk):
     """Nothing that keeps strangers out keeps it out."""
     await desk.tab("ignored_subjects", "printer")
     await desk.receive(mail("Other"))

@@ -65,7 +65,7 @@ async def test_a_wrong_row_is_refused_at_its_field(world, tabs, tab, word, meani
     assert (caught.value.field, await tabs.list(world.one, tab)) == (field, before)
 
 
-async def test_every_change_of_a_row_is_in_the_audit(world, tabs):  # CFG-06
+async def test_every_change_of_a_row_is_in_the_audit(world, tabs):
     """Who, what, from what to what."""
     made = await tabs.add(world.one, Tab.TASK_KEYWORDS, "done", "completed")
     await tabs.change(world.one, made, meaning="accepted")
@@ -83,7 +83,7 @@ async def test_the_statuses_to_choose_from_are_those_of_the_type(world, tabs):
     assert await tabs.choices(world.one, Tab.TRUNCATE_BODY) == []
 
 
-async def test_rows_belong_to_their_tenant_and_to_administrators(world, tabs):  # SEC-04
+async def test_rows_belong_to_their_tenant_and_to_administrators(world, tabs):
     """Nobody else changes them."""
     made = await tabs.add(world.one, Tab.TRUNCATE_BODY, "x")
     for work in (tabs.change(world.two, made, word="y"), tabs.remove(world.two, made)):

@@ -130,7 +130,7 @@ async def test_lines_change_the_record_that_the_unique_key_names(other):  # MAT-
     assert len(await other.all_records()) == 1
 
 
-async def test_a_mail_of_a_thousand_records_makes_a_hundred(other):  # SEC-07
+async def test_a_mail_of_a_thousand_records_makes_a_hundred(other):
     """The journal says how many were left out."""
     verdict = await other.receive(mail(text="----\n".join(f"Subject :: {number}\n" for number in range(1000))))
     async with other.world.store.read(other.tenant) as rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 
 from mailport_workspace.queries.base import Bound, found
 from mailport_workspace.tables import (
@@ -45,7 +45,7 @@ class ProcessingQueries(Bound):
 
     async def outside_numbers_in(self, numbers: Collection[str]) -> Sequence[OutsideNumber]:
         """Return which of the folded numbers another system gave to a record of ours."""
-        query = select(OutsideNumber).where(func.lower(OutsideNumber.number).in_(numbers))
+        query = select(OutsideNumber).where(OutsideNumber.number.in_(numbers))
         return (await self._session.scalars(query.order_by(OutsideNumber.id))).all()
 
     async def mails_of_record(self, kind: str, record: str) -> Sequence[JournalEntry]:
