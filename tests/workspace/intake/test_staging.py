@@ -148,7 +148,7 @@ async def test_one_bad_message_delays_the_others_by_one_attempt_at_most(post, er
 
 async def test_the_cursor_never_passes_a_message_that_is_not_stored(post):
     """While one message cannot be read, the cursor stands before it; when it was read, the cursor is behind all."""
-    inbox = await post.inbox()
+    inbox = await post.inbox(post_processing="leave")
     post.box().add(mail("Good"))
     bad = post.box().add(mail("Bad"))
     last = post.box().add(mail("Better"))
@@ -163,7 +163,7 @@ async def test_the_cursor_never_passes_a_message_that_is_not_stored(post):
 
 async def test_a_message_that_leaves_before_it_could_be_read_holds_nothing_back(post):
     """Its history ends, and the cursor goes on."""
-    inbox = await post.inbox()
+    inbox = await post.inbox(post_processing="leave")
     bad = post.box().add(mail("Bad"))
     last = post.box().add(mail("Good"))
     post.system.broken[bad.uid] = Refused("It is damaged.", code="read.damaged")
