@@ -52,7 +52,7 @@ def test_what_is_wrong_is_found(deployment, command, monkeypatch, change, check,
     assert (found, told.exit_code) == ([state], code)
 
 
-async def test_weak_connections_are_named(deployment, world, monkeypatch):
+async def test_weak_connections_are_named(deployment, world):  # SEC-02
     """With tenant and account: an operator sees every weakening of every tenant."""
     ring = new_key("first")
     settings = WorkspaceSettings(keys=ring)

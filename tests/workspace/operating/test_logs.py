@@ -77,7 +77,7 @@ def secret_texts():
 
 @pytest.mark.parametrize("number", range(len(secret_texts())))
 @pytest.mark.parametrize("way", ["text", "argument", "field", "error"])
-def test_what_looks_like_a_secret_is_masked(log, number, way):
+def test_what_looks_like_a_secret_is_masked(log, number, way):  # SEC-01
     """In the text, an argument, a field or the traceback of an error; what stands around it stays."""
     text, secret = secret_texts()[number]
     logger = logging.getLogger("some.plugin")
