@@ -45,7 +45,7 @@ async def test_pages_lead_from_the_newest_to_the_oldest(bob, people, stored):
 
 
 async def test_one_mail_is_told_with_its_steps(bob, people, workspace, stored):
-    """By its id a mail is traced from its receipt to its outcome."""  # LOG-02
+    """By its id a mail is traced from its receipt to its outcome."""
     entry = await stored(people.one, outcome=Outcome.QUARANTINED, last_error="Nobody knows the sender.")
     async with workspace.store.write(people.one) as rows:
         await rows.note(entry.id, "recognise", "No record is named.")
