@@ -155,10 +155,10 @@ async def office(world, mail, clock):
 
 
 @asynccontextmanager
-async def in_memory(world, mail, clock, *, lookup=True, **more):
+async def in_memory(world, mail, clock, *, lookup=True, plugin=MemoryPlugin, **more):
     """An outbox whose account is in `mail`; without `lookup` nobody can tell whether a mail was sent."""
-    plugin = MemoryPlugin(mail, Capabilities(lookup=lookup))
-    async with Mailport(plugins=[plugin], limits=SessionLimits(circuit=0.0)) as library:
+    plugins = [plugin(mail, Capabilities(lookup=lookup))]
+    async with Mailport(plugins=plugins, limits=SessionLimits(circuit=0.0)) as library:
         configurations = Configurations(world.store, library, world.ring)
         desk = Desk(SimpleNamespace(**vars(world) | {"configurations": configurations}), library, clock, **more)
         await desk.configure(protocol="memory", user_name="desk@example.test", password=mail.passwords["desk@example.test"])
