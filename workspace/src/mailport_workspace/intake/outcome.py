@@ -25,12 +25,17 @@ _EARLIER = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
-    """A poll that is over. ``version`` is that of the settings by which it went; ``trouble`` is what was not filed."""
+    """A poll that is over. ``version`` is that of the settings by which it went; ``trouble`` is what was not filed.
+
+    ``interval`` is the tenant's in seconds, where the poll came so far; ``was_idle`` says that there was nothing to do.
+    """
 
     started_at: datetime
     ended_at: datetime
     version: int
     is_complete: bool = True
+    was_idle: bool = False
+    interval: int | None = None
     trouble: MailportError | None = None
 
 
@@ -41,14 +46,14 @@ async def note_success(rows: TenantRows, inbox: Inbox, polled: Polled) -> None:
     inbox.last_success_at = polled.ended_at
     inbox.last_error = f"Messages could not be filed: {_said(trouble)}" if trouble else ""
     inbox.last_error_code = trouble.code if trouble else ""
-    interval = await _interval(rows)
+    interval = await _interval(rows, polled)
     is_due_now = not polled.is_complete or inbox.version != polled.version
     await _release(rows, inbox, polled, polled.ended_at if is_due_now else polled.started_at + interval * _jitter())
 
 
 async def note_failure(rows: TenantRows, inbox: Inbox, polled: Polled, error: MailportError) -> None:
     """Note why an inbox was not read, and when it is tried again."""
-    interval = await _interval(rows)
+    interval = await _interval(rows, polled)
     is_new = inbox.failures == 0 or inbox.last_error_code != error.code
     inbox.failures += 1
     inbox.last_error, inbox.last_error_code = _said(error), error.code
@@ -102,13 +107,14 @@ def _facts(inbox: Inbox) -> dict[str, object]:
     return {**told, "last_success_at": since}
 
 
-async def _interval(rows: TenantRows) -> timedelta:
-    return timedelta(seconds=interval_of((await rows.configuration()).values))
+async def _interval(rows: TenantRows, polled: Polled) -> timedelta:
+    return timedelta(seconds=polled.interval or interval_of((await rows.configuration()).values))
 
 
 async def _release(rows: TenantRows, inbox: Inbox, polled: Polled, due_at: datetime) -> None:
     inbox.last_poll_at = polled.started_at
-    inbox.backlog = await rows.backlog(inbox.id)
+    if inbox.backlog or not polled.was_idle:  # thousands of inboxes are idle: counting nothing would cost the most
+        inbox.backlog = await rows.backlog(inbox.id)
     inbox.next_poll_at = due_at
     inbox.lease, inbox.leased_until = None, None
 

@@ -35,8 +35,8 @@ class HeldBack(Throttled):
 class Plan:
     """One inbox as it is now. ``unread`` maps the keys of messages that could not be read yet to their journal ids.
 
-    ``interval`` is in seconds, ``max_size`` in bytes; ``actions`` are what the mailbox does with its messages, as
-    ``mailport.transport.Action`` writes it.
+    ``has_pending`` says that messages are still to be filed. ``interval`` is in seconds, ``max_size`` in bytes; ``actions`` are
+    what the mailbox does with its messages, as ``mailport.transport.Action`` writes it.
     """
 
     tenant: str
@@ -46,6 +46,7 @@ class Plan:
     account: Account
     cursor: Cursor
     unread: Mapping[str, str]
+    has_pending: bool
     actions: Mapping[Mailbox, str]
     max_size: int
     interval: int
@@ -70,6 +71,7 @@ async def make_plan(rows: TenantRows, inbox: Inbox, mailport: Mailport, ring: Ke
         account=account,
         cursor=None if cursor is None else cursor.cursor.get("cursor"),
         unread=await rows.unread(inbox.id),
+        has_pending=await rows.has_pending_finishes(inbox.id),
         actions={wanted: action_of(mailport, inbox, wanted) for wanted in Mailbox},
         max_size=int(shared["max_message_size"]),
         interval=int(shared["poll_interval"]),

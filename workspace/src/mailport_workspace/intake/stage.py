@@ -44,7 +44,8 @@ _LARGE = 1024 * 1024
 class Stage:
     """Stores what one round lists, under the lease of its poll.
 
-    ``journals`` are then the mails that are to be processed; ``is_complete`` says that the mailbox holds no more.
+    ``journals`` are then the mails that are to be processed; ``has_news`` says that anything was written about a message, and
+    ``is_complete`` that the mailbox holds no more.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Stage:
     ) -> None:
         self.journals: list[str] = []
         self.is_complete = False
+        self.has_news = False
         self._store = store
         self._plan = plan
         self._lease = lease
@@ -154,6 +156,7 @@ class Stage:
         self, delivery: Delivery, journal: str, *, is_new: bool, holds: bool = False
     ) -> AsyncIterator[tuple[TenantRows, Listed]]:
         """Write about one message, together with the cursor that covers it."""
+        self.has_news = True
         async with self._writing() as rows:
             yield rows, await Listed.find(rows, self._plan, delivery, journal, is_new=is_new, at=self._clock())
             if not holds:

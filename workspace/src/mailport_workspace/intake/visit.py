@@ -71,6 +71,8 @@ class _Visit:
         self._started_at = means.clock()
         self._version = 0
         self._is_complete = True
+        self._was_idle = False
+        self._interval: int | None = None
         self._trouble: MailportError | None = None
         self._silence: _Silence | None = None
 
@@ -82,6 +84,8 @@ class _Visit:
             ended_at=self._means.clock(),
             version=self._version,
             is_complete=self._is_complete,
+            was_idle=self._was_idle,
+            interval=self._interval,
             trouble=self._trouble,
         )
         async with self._store.write(self._due.tenant) as rows:
@@ -112,6 +116,7 @@ class _Visit:
         plan = await self._plan()
         if plan is None:
             return
+        self._interval = plan.interval
         self._silence = _Silence(plan.interval * self._means.patience, self._tell_silence)
         try:
             await self._round(plan)
@@ -144,13 +149,16 @@ class _Visit:
         self._trouble = finish.trouble
 
     async def _in_session(self, plan: Plan, round_: Round, finish: Finish) -> None:
-        await finish.run(round_)
+        if plan.has_pending:
+            await finish.run(round_)
         means = self._means
         stage = Stage(self._store, plan, self._lease, reached=self._reached, clock=means.clock, large=means.large)
         await stage.run(round_)
         self._is_complete = stage.is_complete
-        await means.intake.process_staged(plan.tenant, stage.journals, actions=plan.actions, seconds=_INLINE_SECONDS)
-        await finish.run(round_)
+        self._was_idle = not (stage.has_news or plan.has_pending or plan.unread)
+        if stage.has_news:
+            await means.intake.process_staged(plan.tenant, stage.journals, actions=plan.actions, seconds=_INLINE_SECONDS)
+            await finish.run(round_)
 
     def _reached(self, place: str) -> None:
         if self._silence is not None:

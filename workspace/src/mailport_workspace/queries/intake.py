@@ -182,6 +182,11 @@ class IntakeQueries(Bound):
         ordered = query.where(is_pending, JournalEntry.delivery_key.is_not(None)).order_by(IntakeEntry.id).limit(limit)
         return [(entry, str(key)) for entry, key in (await self._session.execute(ordered)).all()]
 
+    async def has_pending_finishes(self, inbox: str) -> bool:
+        """Whether messages are still to be filed in a mailbox."""
+        query = select(IntakeEntry.id).where(IntakeEntry.inbox_id == inbox, IntakeEntry.finish == FinishState.PENDING)
+        return await self._session.scalar(query.limit(1)) is not None
+
     async def backlog(self, inbox: str) -> int:
         """Return how many mails of an inbox wait to be read, processed or filed."""
         waits = IntakeEntry.state.in_([*_WAITS, IntakeState.UNREAD]) | (IntakeEntry.finish == FinishState.PENDING)
