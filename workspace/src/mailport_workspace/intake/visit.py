@@ -92,7 +92,12 @@ class _Visit:
             inbox = await rows.find_inbox(self._due.inbox, lease=self._lease)
             if inbox is None:  # it was deleted, or somebody else reads it by now
                 return
-            await (note_success(rows, inbox, polled) if error is None else note_failure(rows, inbox, polled, error))
+            if error is not None:
+                await note_failure(rows, inbox, polled, error)
+            elif self._interval is not None:
+                await note_success(rows, inbox, polled)
+            else:  # it was switched off since it was claimed, and not read
+                inbox.lease, inbox.leased_until = None, None
 
     async def _error(self) -> MailportError | None:
         """Poll; return why that failed, None if it did not."""

@@ -97,7 +97,7 @@ class IntakeQueries(Bound):
         """Return the first incoming mail with that content which was or is being dealt with."""
         is_dealt_with = JournalEntry.outcome.not_in(_NOT_DEALT_WITH)
         is_copy = (JournalEntry.content_hash == content_hash) & (JournalEntry.direction == MailDirection.INCOMING)
-        query = select(JournalEntry).where(is_copy, is_dealt_with, JournalEntry.raw_id.is_not(None))
+        query = select(JournalEntry).where(is_copy, is_dealt_with)
         return await self._session.scalar(query.order_by(JournalEntry.id).limit(1))
 
     async def unread(self, inbox: str) -> Mapping[str, str]:
