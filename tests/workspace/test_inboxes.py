@@ -1,12 +1,14 @@
 """The inboxes of a tenant."""
 
 import pytest
+from pydantic import ValidationError
 
 from mailport import Mailport
 from mailport.errors import ConfigurationError, NotFound
 from mailport.fields import ComponentType, Direction
 from mailport_workspace.tables import InboxCursor, JournalEntry, MailDirection
 from mailport_workspace.tenants.fresh import found_tenant
+from mailport_workspace.tenants.handling import Handling, Processor
 from mailport_workspace.tenants.inboxes import Inboxes
 from tests.workspace.forms import administrator, imap, oauth_inbox, pop3
 
@@ -265,3 +267,12 @@ async def test_changes_of_inboxes_are_in_the_audit_history(world):  # CFG-06
     assert ("inbox Desk", "host", "", "mail.example.test") in entries
     assert ("inbox Desk", "enabled", "true", "false") in entries
     assert ("configuration", "email_component_type", "advanced", "basic") in entries
+
+
+def test_what_a_mail_can_become():  # INB-04
+    """Incident unless something else is chosen: Problem, Other, Export Email as XML; nothing else can be."""
+    assert [*Processor] == ["incident", "problem", "other", "export_xml"]
+    assert Handling(name="Desk").processor is Processor.INCIDENT
+    assert [Handling(name="Desk", processor=word).processor for word in Processor] == [*Processor]
+    with pytest.raises(ValidationError):
+        Handling(name="Desk", processor="invoice")

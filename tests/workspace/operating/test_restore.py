@@ -6,9 +6,11 @@ import sqlite3
 import subprocess
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from mailport import Message
-from mailport_workspace.database import migrate
+from mailport_workspace.database import make_engine, migrate
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.tables import OutboxState
 from mailport_workspace.tenants.actor import Actor
@@ -45,7 +47,7 @@ def _copy_server(database, server):
 
 
 async def test_queued_mail_survives(deployment, back_up, tmp_path, process):  # QUE-07, QUE-08
-    """What waits when the copy is made is sent by a worker of the restored, migrated service, once, on either database."""
+    """What waits when the copy is made is sent once by a worker of the restored and upgraded service, on either database."""
     (tmp_path / "mail").mkdir()
     environment = {"MAILPORT_LOCAL_ROOT": str(tmp_path / "mail")}
     async with Workspace(WorkspaceSettings(local_root=tmp_path / "mail")) as workspace:
@@ -54,6 +56,7 @@ async def test_queued_mail_survives(deployment, back_up, tmp_path, process):  # 
         mail = Message.compose(sender=DESK["user_name"], to="ann@example.test", subject="Waits", text="Still here.\n")
         submitted = await workspace.outbox.submit(tenant, mail)
         owner, application, operator = await asyncio.to_thread(back_up)
+    await _downgrade(owner)
     await migrate(owner, application=application, operator=operator)
     environment |= {"MAILPORT_DATABASE_URL": application, "MAILPORT_OPERATOR_DATABASE_URL": operator}
     running = process("worker", **environment)
@@ -64,6 +67,21 @@ async def test_queued_mail_survives(deployment, back_up, tmp_path, process):  # 
             await asyncio.sleep(0.1)
     (file,) = (tmp_path / "mail" / "out" / "new").iterdir()
     assert Message.read(file).message_id == mail.message_id
+
+
+async def _downgrade(owner):
+    """Make the copy one of the first release, with the columns that it had."""
+
+    def down(connection):
+        config = Config()
+        config.set_main_option("script_location", "mailport_workspace:migrations")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+
+    engine = make_engine(owner, foreign_keys=False)
+    async with engine.begin() as connection:
+        await connection.run_sync(down)
+    await engine.dispose()
 
 
 async def _state(workspace, tenant, entry):

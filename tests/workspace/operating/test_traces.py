@@ -1,12 +1,20 @@
 """Spans, and how a trace goes on after the journal."""
 
+import secrets
 import subprocess
 import sys
 
+import httpx2
 import pytest
 
+from mailport_workspace.access.caller import Scope
+from mailport_workspace.api.app import create_app
 from mailport_workspace.observing.traces import span, traceparent
-from mailport_workspace.tables import JournalEntry, MailDirection
+from mailport_workspace.settings import WorkspaceSettings
+from mailport_workspace.tables import JournalEntry, MailDirection, Role
+from mailport_workspace.tenants.actor import Actor
+from mailport_workspace.tenants.fresh import found_tenant
+from mailport_workspace.workspace import Workspace
 
 pytest.importorskip("opentelemetry.sdk")
 
@@ -15,6 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+DESK = {"protocol": "maildir", "directory": "out", "user_name": "desk@example.test"}
 EXPORTER = InMemorySpanExporter()
 
 
@@ -43,6 +52,30 @@ async def test_the_trace_of_a_call_goes_on_from_the_journal(world, spans):
     assert send.parent.span_id == submit.context.span_id
     assert send.context.trace_id == submit.context.trace_id
     assert submit.attributes["mailport.tenant"] == world.one.tenant
+
+
+async def test_a_callers_trace_goes_on_until_the_mail_is_sent(deployment, spans):
+    """The header of a call is kept with its mail, and the send, by whatever process, is a part of the same trace."""
+    (deployment.folder / "mail").mkdir()
+    async with Workspace(WorkspaceSettings(local_root=deployment.folder / "mail")) as workspace:
+        operator = Actor.operator(await found_tenant(workspace.store, "One"))
+        await workspace.configurations.save(operator, DESK)
+        client = httpx2.AsyncClient(transport=httpx2.ASGITransport(create_app(workspace)), base_url="https://api.test/api/v1")
+        token = {"Authorization": f"Bearer {await _token(workspace, operator)}"}
+        mail = {"to": ["ann@example.test"], "subject": "Hello", "text": "Hello."}
+        async with client:
+            answer = await client.post("/mails", json=mail, headers=token | {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+        assert answer.status_code == 202, answer.text
+        await workspace.outbox.drain(operator.tenant)
+    traces = {span.name: f"{span.context.trace_id:032x}" for span in spans()}
+    assert {traces[name] for name in ("call", "submit", "send")} == {"a" * 32}
+
+
+async def _token(workspace, operator):
+    form = {"email": "ann@example.test", "name": "Ann", "role": Role.ADMINISTRATOR, "password": secrets.token_urlsafe(16)}
+    await workspace.users.create(operator, **form)
+    actor = await workspace.users.sign_in(operator.tenant, form["email"], form["password"])
+    return (await workspace.tokens.create(actor, name="one", scopes=[Scope.MAIL_SEND]))[1]
 
 
 def test_an_error_is_named_by_its_type(spans):
