@@ -46,3 +46,14 @@ async def test_ordinary_mail_becomes_a_record_with_its_files(open_desk, make):
     expected = () if isinstance(made, bytes) else made.attachments
     assert verdict.outcome is Outcome.CREATED
     assert sorted(file.size for file in await open_desk.files(verdict.record)) == sorted(len(one.content) for one in expected)
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "\ufffe", "'; --", "%", "x" * 3000])
+async def test_characters_that_no_database_keeps_stand_nowhere_in_the_way(open_desk, odd):
+    """In every place that is looked up or stored: ids, addresses, names, numbers, words, field lines."""
+    await open_desk.handle(processor="other", record_type="change", unique_key="category")
+    await open_desk.tab("object_names", "Change", "change")
+    head = f"From: A{odd}nn <a{odd}nn@example.org>\r\nSubject: Change 4{odd}2 JIRA-{odd}9\r\nMessage-ID: <m{odd}@x>\r\n"
+    ids = f"In-Reply-To: <i{odd}@x>\r\nReferences: <r{odd}@x> <i{odd}@x>\r\n\r\n"
+    raw = f"{head}{ids}Subject :: A{odd}\nCategory :: N{odd}1\nD{odd}ue :: {odd}\n"
+    assert (await open_desk.receive(raw.encode("utf-8", "surrogatepass"))).outcome in ENDS

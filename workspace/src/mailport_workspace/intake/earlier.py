@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mailport.policies.bounce import Bounce
 from mailport.policies.complaints import Complaint
 from mailport_workspace.intake.case import Bounced, Case, Earlier
+from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.match import answered_ids, conversation_spellings, number_tokens
 from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.tables import JournalEntry, MailDirection, Outcome
@@ -77,7 +78,7 @@ async def _of_outside_number(rows: TenantRows, subject: str) -> RecordRef | None
 async def _bounced(rows: TenantRows, case: Case) -> Bounced | None:
     """Return the mail of ours that a report concerns: named in it, or answered by it (TAB-04)."""
     report = case.finding("bounce", Bounce) or case.finding("complaint", Complaint)
-    named = (report.original_message_id,) if report and report.original_message_id else ()
+    named = (storable(report.original_message_id),) if report and report.original_message_id else ()
     message_ids = (*named, *answered_ids(case.findings.get("conversation")))
     found = await rows.mails_with_ids(message_ids) if message_ids else ()
     sent = {mail.message_id: mail for mail in reversed(found) if mail.direction is MailDirection.OUTGOING}

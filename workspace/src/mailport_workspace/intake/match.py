@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from mailport.policies.clues import Clue, ClueKind, clues
 from mailport.policies.threads import Conversation
 from mailport_workspace.intake.case import Case
+from mailport_workspace.intake.content import storable
 from mailport_workspace.records.interface import RecordRef, RecordView, RecordWork
 from mailport_workspace.tables import StepState
 from mailport_workspace.tenants.handling import Handling, Processor
@@ -94,7 +95,7 @@ def conversation_spellings(findings: object) -> tuple[str, ...]:
 
 def answered_ids(finding: object) -> tuple[str, ...]:
     """Return the Message-IDs of the mails that are answered, the nearest first."""
-    return finding.message_ids if isinstance(finding, Conversation) else ()
+    return tuple(map(storable, finding.message_ids)) if isinstance(finding, Conversation) else ()
 
 
 def number_tokens(subject: str) -> tuple[str, ...]:
