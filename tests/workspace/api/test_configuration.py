@@ -133,8 +133,9 @@ async def test_another_protocol_forgets_the_fields_of_the_former(ann):
 
 async def test_another_component_type_disables_the_inboxes_and_says_so_before(ann, zoe):  # CMP-02
     """Of this tenant and of no other; beforehand each is listed with whether its authentication fits."""
-    for client in (ann, zoe):
-        for inbox in (imap(enabled=True), oauth_inbox(name="Cloud", enabled=True)):
+    for client, domain in ((ann, "one.test"), (zoe, "two.test")):
+        desk = imap(enabled=True, user_name=f"desk@{domain}")
+        for inbox in (desk, oauth_inbox(name="Cloud", enabled=True, user_name=f"cloud@{domain}")):
             assert (await client.post("/inboxes", json=inbox)).status_code == 201
     affected = (await ann.get("/configuration/affected-inboxes", params={"component": "basic"})).json()
     assert {(inbox["name"], inbox["enabled"], inbox["fits"]) for inbox in affected} == {
