@@ -93,10 +93,8 @@ class OverviewQueries(Bound):
         """Count by state what is not at its end; all that ever ended is too much to count for every page."""
         states = [state for state in column.type.python_type if state not in ended]
         query = select(column, func.count()).where(column.in_(states)).group_by(column)
-        counts: dict[State, int] = dict.fromkeys(states, 0)
-        for state, count in (await self._session.execute(query)).all():
-            counts[state] = count
-        return counts
+        counted = {state: int(count) for state, count in (await self._session.execute(query)).all()}
+        return {state: counted.get(state, 0) for state in states}
 
     async def _records(self) -> Mapping[str, Mapping[str, int]]:
         query = select(Record.type, Record.state, func.count()).group_by(Record.type, Record.state)
