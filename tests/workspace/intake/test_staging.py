@@ -42,7 +42,7 @@ def mailport(system, tmp_path):
     return Mailport(plugins=[SpoiltPlugin(system)], local_root=tmp_path, allow_legacy_tls=True)
 
 
-async def test_the_same_message_is_stored_once(post):
+async def test_the_same_message_is_stored_once(post):  # INB-23
     """A mailbox that lists it again, also under another key after it was rebuilt, makes no second record of it."""
     inbox = await post.inbox(post_processing="leave")
     post.box().add(mail("Printer"))
