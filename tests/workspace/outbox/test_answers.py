@@ -59,7 +59,7 @@ async def test_a_refusal_is_final(office, mail):
     assert await office.due() == []
 
 
-async def test_retry_after_is_obeyed_to_the_second(office, mail, clock):
+async def test_retry_after_is_obeyed_to_the_second(office, mail, clock):  # REL-03
     """When the server says how long to wait, nothing leaves through the account before, and everything after."""
     mail.faults.throttle = 17.0
     submitted = [await office.submit(subject=str(number)) for number in range(3)]

@@ -45,13 +45,14 @@ def test_a_limit_is_an_option_of_the_tenant():
     assert [rate_limit_of(options) for options in ({}, {"rate_limit": None}, {"rate_limit": 0})] == [None] * 3
 
 
-async def test_all_workers_share_the_limit(world, mail, clock):
-    """The limit is in a row: whichever drainer comes, no minute has more than it allows, and everything leaves in time."""
-    async with in_memory(world, mail, clock, nap=0.0) as office:
+async def test_all_workers_share_the_limit(world, mail, clock):  # REL-03
+    """The limit is in a row: whichever worker comes, no minute has more than it allows, and everything leaves in time."""
+    async with in_memory(world, mail, clock, nap=0.0) as office, in_memory(world, mail, clock, nap=0.0) as other:
         await limit(office, 6)
         submitted = [await office.submit(subject=str(number)) for number in range(10)]
         while len(mail.accepted) < 10:
             await office.drain()
+            await other.drain()
             clock.forward(seconds=5)
         left = sorted([(await office.attempts(one))[0][0].started_at for one in submitted])
         assert all(later - one >= timedelta(seconds=60) for one, later in zip(left, left[6:], strict=False))
