@@ -122,8 +122,8 @@ async def test_the_same_mail_to_two_inboxes_makes_one_record(desk):
 async def test_another_mail_that_reuses_a_message_id_is_not_swallowed(desk):
     """A broken program writes the same id again; a step says that it happened."""
     await desk.know()
-    await desk.receive(mail("One", message_id="<same@example.org>"))
-    verdict = await desk.receive(mail("Two", message_id="<same@example.org>"))
+    await desk.receive(mail("One", "First.", message_id="<same@example.org>"))
+    verdict = await desk.receive(mail("Two", "Second.", message_id="<same@example.org>"))
     assert (verdict.outcome, "mail.reused_id" in codes(verdict)) == (Outcome.CREATED, True)
     assert len(await desk.all_records()) == 2
 
