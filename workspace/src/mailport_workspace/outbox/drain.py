@@ -93,7 +93,8 @@ class Drain:
         with working_on(tenant=self._tenant):
             try:
                 if await self._begin():
-                    await self._look_for_uncertain()
+                    while await self._look_for_uncertain():
+                        pass
                     while await self._round():
                         pass
             except LeaseLost:
@@ -143,17 +144,18 @@ class Drain:
         self._version = situation.version
         return True
 
-    async def _look_for_uncertain(self) -> None:
-        """Find out about mails without an answer before anything else is sent (SND-28)."""
+    async def _look_for_uncertain(self) -> bool:
+        """Find out about mails without an answer before anything else is sent (SND-28); say whether there may be more."""
         moment = self._tools.clock()
         async with self._tools.store.write(self._tenant) as rows:
             mails = await rows.claim_uncertain(self._lease, moment, self._tools.limits.group)
         if not mails or self._account is None:
-            return
+            return False
         looks = (look_up(self._tools.mailport, self._account, mail, self._tools.rules) for mail in mails)
         found = await asyncio.gather(*looks)
         async with self._tools.store.write(self._tenant) as rows:
             await self._settling(rows, self._tools.clock()).looked_up(found)
+        return len(mails) == self._tools.limits.group and not self._is_over
 
     async def _round(self) -> bool:
         """One group: note, hand over, wait for answers. Say whether to go on."""
