@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mailport import Mailport
 from mailport_workspace.intake.poll import Poller
-from mailport_workspace.intake.process import Processing
 from mailport_workspace.intake.queue import Intake
+from mailport_workspace.processing.process import Processing
 from mailport_workspace.records.embedded import EmbeddedRecords
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import Store

@@ -3,7 +3,7 @@
 import pytest
 
 from mailport.errors import NotFound
-from mailport_workspace.intake.process import Processing
+from mailport_workspace.processing.process import Processing
 from mailport_workspace.queries.records import RecordFilter
 from mailport_workspace.records.embedded import EmbeddedRecords
 from tests.workspace.intake.conftest import mail

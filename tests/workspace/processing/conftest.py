@@ -7,9 +7,9 @@ import pytest
 
 from mailport import Message
 from mailport_workspace.intake.content import ReadMail
-from mailport_workspace.intake.process import Processing
 from mailport_workspace.intake.settle import write_verdict
 from mailport_workspace.intake.verdict import Received
+from mailport_workspace.processing.process import Processing
 from mailport_workspace.queries.records import RecordFilter
 from mailport_workspace.records.embedded import EmbeddedRecords
 from mailport_workspace.tables import (

@@ -7,9 +7,9 @@ from lxml import etree
 
 from mailport import Attachment
 from mailport.errors import ConfigurationError
-from mailport_workspace.intake.about import read_case
-from mailport_workspace.intake.processors.export import document_of
-from mailport_workspace.intake.xml import as_document, check_stylesheet, read_records, transform
+from mailport_workspace.processing.about import read_case
+from mailport_workspace.processing.processors.export import document_of
+from mailport_workspace.processing.xml import as_document, check_stylesheet, read_records, transform
 from mailport_workspace.tables import Outcome
 from mailport_workspace.tenants.imports import Imports
 from tests.workspace.processing.conftest import ANN, mail
@@ -154,7 +154,7 @@ def _reading(place):
 @pytest.mark.parametrize("endless", [LOOPS, DEEP], ids=["recursion", "loops"])
 async def test_a_stylesheet_without_end_is_stopped(monkeypatch, endless):  # SEC-07
     """By its time or its memory; nothing of it goes on."""
-    monkeypatch.setattr("mailport_workspace.intake.xml.SECONDS", 2)
+    monkeypatch.setattr("mailport_workspace.processing.xml.SECONDS", 2)
     document = as_document({f"n{number}": "x" for number in range(40)})
     with pytest.raises(ConfigurationError) as caught:
         await transform(document, endless)

@@ -12,7 +12,6 @@ from mailport_workspace.connection_tests import ConnectionTests
 from mailport_workspace.engines.choosing import engine_of
 from mailport_workspace.http import WebClient
 from mailport_workspace.intake.poll import Poller
-from mailport_workspace.intake.process import Processing
 from mailport_workspace.intake.quarantine import Quarantine
 from mailport_workspace.intake.queue import Intake
 from mailport_workspace.intake.queues import Queues
@@ -20,6 +19,7 @@ from mailport_workspace.observing import metrics
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.outbox.retry import RetryRules
 from mailport_workspace.plugins import Plugins
+from mailport_workspace.processing.process import Processing
 from mailport_workspace.records.chosen import ChosenRecords, RecordStoreKeys
 from mailport_workspace.records.definitions import RecordTypes
 from mailport_workspace.records.desk import RecordDesk

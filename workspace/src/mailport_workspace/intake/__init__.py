@@ -1,1 +1,1 @@
-"""Incoming mail: poll, stage, match, process, finish; and what waits for a person."""
+"""Incoming mail: poll, stage, hand to processing, finish in the mailbox; and what waits for a person."""

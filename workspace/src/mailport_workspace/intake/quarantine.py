@@ -10,7 +10,7 @@ from mailport_workspace.engines import Engine
 from mailport_workspace.intake.plan import max_size_of
 from mailport_workspace.intake.queue import KIND
 from mailport_workspace.intake.queues import close, put_back
-from mailport_workspace.intake.recognising import DENY
+from mailport_workspace.processing.recognising import DENY
 from mailport_workspace.queries.paging import Position
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import JournalEntry, Outcome, Quarantined, Tab, TabRow, now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailport.errors import Problem
-from mailport_workspace.intake.xml import check_stylesheet
+from mailport_workspace.processing.xml import check_stylesheet
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import ImportConnection, new_id, now
 from mailport_workspace.tenants.actor import Actor

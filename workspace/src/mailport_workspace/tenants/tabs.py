@@ -12,7 +12,7 @@ from typing import Any
 
 from mailport.address import Address
 from mailport.errors import ConfigurationError, Problem
-from mailport_workspace.intake.recognising import ALLOW, DENY
+from mailport_workspace.processing.recognising import ALLOW, DENY
 from mailport_workspace.records.interface import RecordKind, RecordStore
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import Tab, TabRow, new_id

@@ -8,11 +8,11 @@ from functools import partial
 from mailport.errors import ConfigurationError
 from mailport.policies.automatic import Automatic
 from mailport.policies.keywords import KeywordReply, vote
-from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.content import storable
-from mailport_workspace.intake.creating import with_what_fits
-from mailport_workspace.intake.person import find_person
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.creating import with_what_fits
+from mailport_workspace.processing.person import find_person
 from mailport_workspace.records.interface import RecordKind, RecordView, RecordWork
 from mailport_workspace.tables import Outcome, StepState
 from mailport_workspace.tenants.incoming_rules import Do

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from mailport.policies.bounce import Bounce
 from mailport.policies.complaints import Complaint
-from mailport_workspace.intake.case import Bounced, Case, Earlier
 from mailport_workspace.intake.content import storable
-from mailport_workspace.intake.match import answered_ids, conversation_spellings, number_tokens
+from mailport_workspace.processing.case import Bounced, Case, Earlier
+from mailport_workspace.processing.match import answered_ids, conversation_spellings, number_tokens
 from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.tables import JournalEntry, MailDirection, Outcome
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-from mailport_workspace.intake.case import Case
-from mailport_workspace.intake.processors import desk, export, other
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.processors import desk, export, other
 from mailport_workspace.records.interface import RecordWork
 from mailport_workspace.tenants.handling import Processor
 

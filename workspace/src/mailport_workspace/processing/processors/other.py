@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from mailport.errors import ConfigurationError
 from mailport.policies.templates import BodyRecords
-from mailport_workspace.intake.case import Case
-from mailport_workspace.intake.continuing import continue_record, wants_new_record
-from mailport_workspace.intake.creating import open_record, refused_sender
-from mailport_workspace.intake.described import MOST_RECORDS, Batch, Described
-from mailport_workspace.intake.failures import failure_record
-from mailport_workspace.intake.fieldlines import described_in, report_unknown
-from mailport_workspace.intake.match import find_record, own_type
-from mailport_workspace.intake.unmatched import kept_from_opening
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.continuing import continue_record, wants_new_record
+from mailport_workspace.processing.creating import open_record, refused_sender
+from mailport_workspace.processing.described import MOST_RECORDS, Batch, Described
+from mailport_workspace.processing.failures import failure_record
+from mailport_workspace.processing.fieldlines import described_in, report_unknown
+from mailport_workspace.processing.match import find_record, own_type
+from mailport_workspace.processing.unmatched import kept_from_opening
 from mailport_workspace.records.interface import RecordView, RecordWork
 from mailport_workspace.tables import Outcome
 

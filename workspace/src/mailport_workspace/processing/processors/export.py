@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from mailport.errors import ConfigurationError
-from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.content import storable
-from mailport_workspace.intake.creating import field_named
-from mailport_workspace.intake.described import Batch, Described
-from mailport_workspace.intake.failures import failure_record
-from mailport_workspace.intake.person import find_person
 from mailport_workspace.intake.verdict import Verdict
-from mailport_workspace.intake.xml import Imported, as_document
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.creating import field_named
+from mailport_workspace.processing.described import Batch, Described
+from mailport_workspace.processing.failures import failure_record
+from mailport_workspace.processing.person import find_person
+from mailport_workspace.processing.xml import Imported, as_document
 from mailport_workspace.records.interface import RecordKind, RecordWork
 from mailport_workspace.tables import Outcome, StepState
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from mailport.policies.clues import Clue, ClueKind, clues
 from mailport.policies.threads import Conversation
-from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.content import storable
+from mailport_workspace.processing.case import Case
 from mailport_workspace.records.interface import RecordRef, RecordView, RecordWork
 from mailport_workspace.tables import StepState
 from mailport_workspace.tenants.handling import Handling, Processor

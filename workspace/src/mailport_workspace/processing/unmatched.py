@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mailport.policies.automatic import Automatic, AutomaticKind
 from mailport.policies.complaints import Complaint
-from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
 from mailport_workspace.tenants.incoming_rules import Do
 
 __all__ = ["kept_from_opening"]

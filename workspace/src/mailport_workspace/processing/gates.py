@@ -6,8 +6,8 @@ from mailport.policies.automatic import Automatic, AutomaticKind
 from mailport.policies.bounce import Bounce
 from mailport.policies.senders import SenderVerdict, judge
 from mailport.policies.subjects import IGNORED, SubjectFinding
-from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
 from mailport_workspace.tables import Outcome, StepState
 from mailport_workspace.tenants.incoming_rules import Do
 

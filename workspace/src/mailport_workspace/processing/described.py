@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from mailport.errors import ConfigurationError
-from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.content import storable
-from mailport_workspace.intake.continuing import may_change
-from mailport_workspace.intake.creating import create_one, with_what_fits
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.continuing import may_change
+from mailport_workspace.processing.creating import create_one, with_what_fits
 from mailport_workspace.records.interface import RecordKind, RecordView, RecordWork
 from mailport_workspace.tables import Outcome, StepState
 

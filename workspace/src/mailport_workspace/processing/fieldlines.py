@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mailport.policies.templates import BodyRecord, BodyRecords
-from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.content import storable
-from mailport_workspace.intake.creating import field_named, mapped_fields
-from mailport_workspace.intake.described import MOST_RECORDS, Described, found_by_key
-from mailport_workspace.intake.match import find_record, own_type
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.creating import field_named, mapped_fields
+from mailport_workspace.processing.described import MOST_RECORDS, Described, found_by_key
+from mailport_workspace.processing.match import find_record, own_type
 from mailport_workspace.records.interface import RecordKind, RecordView, RecordWork
 from mailport_workspace.tables import StepState
 from mailport_workspace.tenants.handling import Processor

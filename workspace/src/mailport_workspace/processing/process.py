@@ -15,18 +15,18 @@ from mailport import Mailport
 from mailport.errors import ConfigurationError, NotFound
 from mailport.policies.keywords import KeywordReply
 from mailport.policies.templates import BodyRecords
-from mailport_workspace.intake.about import read_case
-from mailport_workspace.intake.bounced import process_bounce
-from mailport_workspace.intake.case import Case, stored_text
-from mailport_workspace.intake.earlier import read_correspondents, read_earlier
-from mailport_workspace.intake.failures import failure_record
-from mailport_workspace.intake.fieldlines import concerned
-from mailport_workspace.intake.gates import gate, is_bounce
-from mailport_workspace.intake.processors import PROCESSORS
-from mailport_workspace.intake.processors.export import document_of
 from mailport_workspace.intake.verdict import Received, Settle, StepNote, Verdict
-from mailport_workspace.intake.xml import Imported, read_records, transform
 from mailport_workspace.observing.context import working_on
+from mailport_workspace.processing.about import read_case
+from mailport_workspace.processing.bounced import process_bounce
+from mailport_workspace.processing.case import Case, stored_text
+from mailport_workspace.processing.earlier import read_correspondents, read_earlier
+from mailport_workspace.processing.failures import failure_record
+from mailport_workspace.processing.fieldlines import concerned
+from mailport_workspace.processing.gates import gate, is_bounce
+from mailport_workspace.processing.processors import PROCESSORS
+from mailport_workspace.processing.processors.export import document_of
+from mailport_workspace.processing.xml import Imported, read_records, transform
 from mailport_workspace.records.interface import RecordRef, RecordStore, RecordWork
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import Store, TenantRows

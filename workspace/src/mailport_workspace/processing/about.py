@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailport.errors import NotFound
-from mailport_workspace.intake.case import Case
-from mailport_workspace.intake.recognising import own_addresses, prefixes_of, recognition_rules
 from mailport_workspace.intake.verdict import Received
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.recognising import own_addresses, prefixes_of, recognition_rules
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.tables import JournalEntry
 from mailport_workspace.tenants.configuration import incoming_rules

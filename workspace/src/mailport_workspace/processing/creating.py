@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from mailport.errors import ConfigurationError
-from mailport_workspace.intake.case import Case
-from mailport_workspace.intake.person import find_person, is_welcome
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.person import find_person, is_welcome
 from mailport_workspace.records.interface import RecordKind, RecordView, RecordWork
 from mailport_workspace.tables import Outcome, StepState
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mailport.errors import MailportError
-from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
 from mailport_workspace.records.interface import AttachedMail, RecordWork
 from mailport_workspace.tables import ActivityKind
 

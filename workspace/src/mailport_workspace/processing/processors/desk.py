@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mailport.policies.templates import BodyRecords
-from mailport_workspace.intake.case import Case
-from mailport_workspace.intake.continuing import continue_record, wants_new_record
-from mailport_workspace.intake.creating import open_record
-from mailport_workspace.intake.fieldlines import SERVICE_REQUEST, known_fields, service_request_in
-from mailport_workspace.intake.match import find_record, own_type
-from mailport_workspace.intake.unmatched import kept_from_opening
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.continuing import continue_record, wants_new_record
+from mailport_workspace.processing.creating import open_record
+from mailport_workspace.processing.fieldlines import SERVICE_REQUEST, known_fields, service_request_in
+from mailport_workspace.processing.match import find_record, own_type
+from mailport_workspace.processing.unmatched import kept_from_opening
 from mailport_workspace.records.interface import RecordView, RecordWork
 
 __all__ = ["process"]

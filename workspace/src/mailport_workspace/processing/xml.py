@@ -21,7 +21,7 @@ from typing import Any
 from lxml import etree
 
 from mailport.errors import ConfigurationError
-from mailport_workspace.intake.stylesheets import LARGEST, SECONDS, parse
+from mailport_workspace.processing.stylesheets import LARGEST, SECONDS, parse
 
 __all__ = ["Imported", "as_document", "check_stylesheet", "read_records", "transform"]
 
@@ -59,7 +59,7 @@ def check_stylesheet(text: str) -> None:
 
 async def transform(document: bytes, stylesheet: str) -> bytes:
     """Return what the stylesheet makes of the document. Raises ``ConfigurationError`` for one that fails or has no end."""
-    command = (sys.executable, "-I", "-m", "mailport_workspace.intake.stylesheets")
+    command = (sys.executable, "-I", "-m", "mailport_workspace.processing.stylesheets")
     pipe = asyncio.subprocess.PIPE
     worker = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env={})
     sheet = stylesheet.encode()

@@ -16,7 +16,7 @@ from mailport.policies.winmail import Winmail
 from mailport.rules import RecognitionRules
 from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.verdict import Mailbox, Received, StepNote, Verdict
-from mailport_workspace.intake.xml import Imported
+from mailport_workspace.processing.xml import Imported
 from mailport_workspace.records.interface import AttachedMail, RecordRef
 from mailport_workspace.tables import ActivityKind, Outcome, StepState
 from mailport_workspace.tenants.handling import Handling

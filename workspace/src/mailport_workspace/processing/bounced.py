@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mailport.policies.bounce import Bounce
-from mailport_workspace.intake.case import Case
-from mailport_workspace.intake.gates import is_bounce
 from mailport_workspace.intake.verdict import Verdict
+from mailport_workspace.processing.case import Case
+from mailport_workspace.processing.gates import is_bounce
 from mailport_workspace.records.interface import RecordView, RecordWork
 from mailport_workspace.tables import ActivityKind, Outcome, StepState
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mailport.address import Address
-from mailport_workspace.intake.case import Case
 from mailport_workspace.intake.content import storable
+from mailport_workspace.processing.case import Case
 from mailport_workspace.records.interface import RecordWork
 from mailport_workspace.tables import StepState
 
