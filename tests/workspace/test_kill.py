@@ -197,7 +197,7 @@ async def traffic(database, tmp_path, smtp_sink):
         traffic = Traffic(workspace, workers, database, tmp_path / "mail", smtp_sink)
         await traffic.found()
         yield traffic
-        workers.end()
+        await asyncio.to_thread(workers.close)
         await traffic.close()
 
 
@@ -207,7 +207,7 @@ async def deaths_at(traffic, points):
         await traffic.submit(4)
         traffic.receive(4)
         await traffic.hurry()
-        doomed = traffic.workers.start(point, "2")
+        doomed = traffic.workers.start(point, 2)
         await asyncio.to_thread(traffic.workers.wait_for_crash, doomed)
     traffic.workers.start()
     await traffic.settled()
@@ -236,7 +236,7 @@ async def kills(traffic, count, mails, disturb=None):
             await traffic.submit(portion // 2)
             traffic.receive(portion)
         while workers.alive < at_once:
-            workers.start(random.choice(POINTS), str(random.randint(1, 60)))
+            workers.start(random.choice(POINTS), random.randint(1, 60))
         await traffic.hurry()
         await asyncio.to_thread(workers.kill_one, random.uniform(0.0, 2.0) / at_once)
         if disturb is not None and workers.kills % 20 == 0:
