@@ -125,12 +125,16 @@ class Intake:
             await rows.give_back_entries(lease)
 
     async def _take_over(self, tenant: str) -> None:
-        """Put back what workers held that are gone; a mail that takes its worker with it again and again is parked."""
-        moment = self._clock()
+        """Put back what workers held that are gone; a mail that takes its worker with it again and again is parked.
+
+        Only the first that is left of a batch was in hand when its worker ended: the others had not been begun.
+        """
+        moment, begun = self._clock(), set[str | None]()
         async with self._store.write(tenant) as rows:
             for entry in await rows.lost_entries(self.lost_before(moment)):
                 _log.warning("The worker of a mail gave no sign of life: the mail is processed again.")
-                entry.attempts += 1
+                entry.attempts += entry.lease not in begun
+                begun.add(entry.lease)
                 entry.state, entry.lease, entry.leased_at, entry.due_at = IntakeState.QUEUED, None, None, moment
                 if entry.attempts >= LOST_ATTEMPTS:
                     await self._park(rows, entry, moment)

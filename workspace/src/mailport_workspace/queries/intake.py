@@ -151,9 +151,13 @@ class IntakeQueries(Bound):
         return (await self._session.scalars(ordered.with_for_update(skip_locked=True))).all()
 
     async def lost_entries(self, lost_before: datetime) -> Sequence[IntakeEntry]:
-        """Return claimed mails whose worker has given no sign of life since, locked; others that claim pass them by."""
+        """Return claimed mails whose worker has given no sign of life since, in the order in which it takes them.
+
+        They are locked; others that claim pass them by.
+        """
         is_lost = (IntakeEntry.state == IntakeState.CLAIMED) & (IntakeEntry.leased_at < lost_before)
-        return (await self._session.scalars(select(IntakeEntry).where(is_lost).with_for_update(skip_locked=True))).all()
+        ordered = select(IntakeEntry).where(is_lost).order_by(IntakeEntry.due_at, IntakeEntry.id)
+        return (await self._session.scalars(ordered.with_for_update(skip_locked=True))).all()
 
     async def renew_entries(self, lease: str, at: datetime) -> None:
         """Say that the mails of a lease are still worked on."""
