@@ -54,6 +54,23 @@ def test_the_level_decides(log):
     assert [line["event"] for line in log()] == ["yes"]
 
 
+def test_libraries_never_debug(log):  # SEC-01
+    """Whatever level is set: drivers repeat the parameters of statements, clients their whole conversations."""
+    logging.getLogger().setLevel(logging.DEBUG)
+    for name in ("aiosqlite", "psycopg", "sqlalchemy.engine", "requests_oauthlib.oauth2_session", "some.library"):
+        logging.getLogger(name).debug("said %s", ("hunter2",))
+    for name in ("mailport.session", "mailport_workspace.worker", "mailport_plugin"):
+        logging.getLogger(name).debug("ours")
+    assert [line["event"] for line in log()] == ["ours"] * 3
+
+
+def test_calls_are_logged_without_what_they_asked(log):  # SEC-01
+    """The code by which a person signs in, and what was searched for, stand in the query."""
+    said = '%s - "%s %s HTTP/%s" %d'
+    logging.getLogger("uvicorn.access").info(said, "192.0.2.1:7", "GET", "/api/v1/session/openid/callback?code=x", "1.1", 303)
+    assert [line["event"] for line in log()] == ['192.0.2.1:7 - "GET /api/v1/session/openid/callback HTTP/1.1" 303']
+
+
 def secret_texts():
     """What libraries have been seen to write, each around a secret; the secret itself is told apart."""
     token, word = secrets.token_urlsafe(24), secrets.token_hex(12)

@@ -20,17 +20,7 @@ __all__ = ["LogFormat", "set_up_logging"]
 
 _OURS = ("mailport", "mailport_workspace")
 _ABOUT = ("tenant", "inbox", "message")
-_TALKATIVE = (
-    "alembic",
-    "uvicorn.error",
-    "httpx2",
-    "httpcore2",
-    "aiosqlite",
-    "exchangelib",
-    "googleapiclient",
-    "urllib3",
-    "asyncio",
-)
+_TALKATIVE = ("alembic", "uvicorn.error", "httpx2", "httpcore2", "procrastinate", "urllib3", "asyncio")
 
 
 class LogFormat(StrEnum):
@@ -47,18 +37,32 @@ def set_up_logging(format_: LogFormat = LogFormat.CONSOLE, level: str = "info", 
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_shared(), processors=_ending(format_, in_colour=target.isatty()))
     )
+    handler.addFilter(_is_told)
+    handler.addFilter(_without_query)
     for logger in (logging.getLogger(name) for name in _OURS):
         logger.handlers.clear()  # a command line's own: every line goes one way
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in _TALKATIVE:  # they tell of themselves, and some repeat whole conversations with servers
+    for name in _TALKATIVE:  # they tell of themselves
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+
+def _is_told(line: logging.LogRecord) -> bool:
+    """Whether a line is written. Libraries never debug here: drivers repeat parameters, clients whole conversations."""
+    return line.levelno >= logging.INFO or line.name.startswith("mailport")
+
+
+def _without_query(line: logging.LogRecord) -> bool:
+    """Cut off what was asked: a provider hands its code over there, and people search for addresses."""
+    if line.name == "uvicorn.access" and isinstance(line.args, tuple):
+        line.args = tuple(part.partition("?")[0] if isinstance(part, str) else part for part in line.args)
+    return True
 
 
 def _shared() -> list[Processor]:
