@@ -7,9 +7,10 @@ from sqlalchemy.engine import make_url
 
 from mailport_workspace.observing.checkup import check_up
 from mailport_workspace.observing.finding import FindingState
-from mailport_workspace.sealing import new_key
+from mailport_workspace.sealing import KeyRing, Place, new_key
 from mailport_workspace.settings import WorkspaceSettings
-from mailport_workspace.tables import Inbox
+from mailport_workspace.tables import Base, ConnectionTest, Inbox, MailConfiguration, TenantSecrets, Webhook, new_id
+from mailport_workspace.tenants.rotation import SEALED
 from tests.workspace.forms import smtp
 
 
@@ -72,6 +73,26 @@ async def test_keys_that_are_needed_are_named(deployment, world):
     assert "old" in (await findings(keys=f"{new},{old}"))["secrets"].said
     gone = (await findings(keys=new))["secrets"]
     assert (gone.state, "old" in gone.said) == (FindingState.FAILED, True)
+
+
+@pytest.mark.parametrize("kind", SEALED)
+async def test_the_keys_of_every_table_with_secrets_are_looked_at(deployment, world, kind):
+    """Else an operator takes a key away that the one forgotten table still needs."""
+    old, new = new_key("old"), new_key("new")
+    row = {"id": new_id(), "secrets": {"key": KeyRing.parse(old).seal("x", Place("any", "any", "key"))}}
+    named = {TenantSecrets: {"name": "any"}, Webhook: {"name": "any", "url": "https://example.test/"}, Inbox: {"name": "any"}}
+    async with world.store.write(world.one.tenant) as rows:
+        if kind is MailConfiguration:
+            (await rows.configuration()).secrets = row["secrets"]
+        else:
+            await rows.add(kind(**row, **named[kind]))
+    assert (await findings(keys=new))["secrets"].state is FindingState.FAILED
+
+
+def test_every_table_with_secrets_is_rotated():
+    """Those of a connection test are gone at its end; every other one would be lost with its key."""
+    sealed = {mapper.class_ for mapper in Base.registry.mappers if "secrets" in mapper.columns}
+    assert sealed == {*SEALED, ConnectionTest}
 
 
 async def test_inboxes_that_stand_still_are_named(deployment, world):

@@ -10,7 +10,8 @@ from functools import partial
 from mailport import Account
 from mailport.errors import MailportError
 from mailport_workspace.observing.finding import Finding
-from mailport_workspace.tables import Inbox, MailConfiguration, now
+from mailport_workspace.tables import now
+from mailport_workspace.tenants.rotation import SEALED
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["check_accounts", "check_inboxes", "check_secrets", "check_workers"]
@@ -34,7 +35,7 @@ async def check_secrets(workspace: Workspace) -> list[Finding]:
 
 
 async def _keys_in_use(workspace: Workspace) -> AsyncIterator[str]:
-    for kind in (MailConfiguration, Inbox):
+    for kind in SEALED:
         after = ""
         while True:
             async with workspace.store.operate() as rows:

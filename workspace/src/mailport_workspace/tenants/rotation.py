@@ -7,15 +7,16 @@ from mailport_workspace.sealing import KeyRing, Place
 from mailport_workspace.store import Store
 from mailport_workspace.tables import Inbox, MailConfiguration, TenantSecrets, Webhook
 
-__all__ = ["rotate_keys"]
+__all__ = ["SEALED", "rotate_keys"]
 
 BATCH = 100
-_KINDS: tuple[type[MailConfiguration | Inbox | TenantSecrets | Webhook], ...] = (
+SEALED: tuple[type[MailConfiguration | Inbox | TenantSecrets | Webhook], ...] = (
     MailConfiguration,
     Inbox,
     TenantSecrets,
     Webhook,
 )
+"""The tables whose secrets are kept; those of connection tests and shared access tokens live for minutes, and are made anew."""
 
 
 async def rotate_keys(store: Store, ring: KeyRing, *, batch: int = BATCH) -> int:
@@ -23,7 +24,7 @@ async def rotate_keys(store: Store, ring: KeyRing, *, batch: int = BATCH) -> int
 
     Each batch is one transaction that locks its rows, so that what a person saves meanwhile is neither lost nor undone.
     """
-    return sum([await _rotate(store, ring, kind, batch) for kind in _KINDS])
+    return sum([await _rotate(store, ring, kind, batch) for kind in SEALED])
 
 
 async def _rotate(store: Store, ring: KeyRing, kind: type[Sealed], batch: int) -> int:
