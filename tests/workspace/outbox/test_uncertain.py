@@ -74,6 +74,18 @@ async def test_the_account_decides_where_nobody_can_tell(world, mail, clock, rul
         assert all(message_id in one.raw for one in mail.accepted)
 
 
+async def test_an_earlier_copy_proves_nothing(office, mail, clock):  # SND-28
+    """The mail system has what was sent before under the same Message-ID: of a resend without an answer a person decides."""
+    submitted = await office.submit()
+    await office.drain()
+    again = await office.outbox.resend(office.actor, submitted.outbox_id)
+    await abandon(office, again)
+    await office.drain()
+    clock.forward(seconds=6)
+    await office.drain()
+    assert (await office.state(again), len(mail.accepted)) == ("held", 1)
+
+
 async def test_a_look_that_fails_is_made_later(office, mail, clock):
     """While the mail system is away nobody decides anything."""
     mail.faults.cut_after_handover = True

@@ -35,7 +35,7 @@ class LookedUp:
 async def look_up(mailport: Mailport, account: Account, mail: ClaimedMail, rules: RetryRules) -> LookedUp:
     """Look for one uncertain mail, and decide."""
     try:
-        found = await _find(mailport, account, mail.message_id)
+        found = await _find(mailport, account, mail)
     except MailportError as error:
         halt = Halt.CIRCUIT if isinstance(error, AuthenticationFailed) else Halt.NONE
         wait = error.retry_after or rules.wait(mail.lookups + 1)
@@ -47,11 +47,14 @@ async def look_up(mailport: Mailport, account: Account, mail: ClaimedMail, rules
     return LookedUp(mail=mail, found=found, decision=Decision(state=state, wait=wait), text=text)
 
 
-async def _find(mailport: Mailport, account: Account, message_id: str) -> bool | None:
-    """Ask only where the protocol says that it can answer: a connection for nothing is a burden."""
-    if not message_id or not mailport.protocol(account.protocol).capabilities.lookup:
+async def _find(mailport: Mailport, account: Account, mail: ClaimedMail) -> bool | None:
+    """Ask only where the protocol can answer (a connection for nothing is a burden), and where the answer is about this try.
+
+    A mail that was sent before, to others or once already, is there under the same Message-ID whatever became of this try.
+    """
+    if not mail.message_id or mail.was_sent or not mailport.protocol(account.protocol).capabilities.lookup:
         return None
-    return await mailport.find(message_id, account)
+    return await mailport.find(mail.message_id, account)
 
 
 def _judged(found: bool | None, lookups: int, account: Account) -> tuple[OutboxState, float, str]:

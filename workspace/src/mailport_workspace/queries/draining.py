@@ -34,7 +34,7 @@ _NO_SYNC = {"synchronize_session": False}
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMail:
-    """An outgoing mail that a drainer holds."""
+    """An outgoing mail that a drainer holds; ``was_sent`` says that somebody has got it by an earlier attempt or entry."""
 
     id: str
     journal_id: str
@@ -50,6 +50,7 @@ class ClaimedMail:
     raw_id: str | None
     size: int
     traceparent: str
+    was_sent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ _CLAIMED = (
     JournalEntry.raw_id,
     JournalEntry.size,
     JournalEntry.traceparent,
+    JournalEntry.sent,
 )
 
 
