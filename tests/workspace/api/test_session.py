@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from mailport_workspace.access.gates import network_of
 from mailport_workspace.access.sign_ins import BY_ACCOUNT, IDLE, LASTS, SignIns
 from mailport_workspace.tables import Role, now
 from mailport_workspace.tenants.actor import Actor
@@ -125,6 +126,15 @@ async def test_too_many_tries_from_an_address_are_refused(workspace, form):  # S
         said.add(type(caught.value).__name__)
     assert said == {"AuthenticationFailed", "Throttled"}
     assert await sign_ins.sign_in("One", form["email"], form["password"], address="2001:db8:0:1::1")
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("2001:db8::7", "2001:db8::/64"), ("", "")],
+)
+def test_whose_an_address_is(address, network):
+    """An address of IPv4 that is written as one of IPv6 is still one customer's, and not all of theirs."""
+    assert network_of(address) == network
 
 
 @pytest.mark.parametrize(("wait", "is_in"), [(IDLE / 2, True), (IDLE, False), (LASTS, False)])

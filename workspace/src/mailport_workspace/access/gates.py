@@ -60,6 +60,8 @@ def network_of(address: str) -> str:
         ip = ip_address(address)
     except ValueError:
         return address
+    if ip.version == 6 and ip.ipv4_mapped is not None:  # else all of IPv4 would be one customer
+        ip = ip.ipv4_mapped
     return str(ip) if ip.version == 4 else str(ip_network(f"{ip}/64", strict=False))
 
 
