@@ -29,8 +29,8 @@ KIND = "connection_test"
 """The kind of its jobs; the key is the test's id."""
 NEW_INBOX = "new"
 """The subject of an inbox that is not stored yet."""
-LOST = timedelta(minutes=15)
-"""After this time without an end a test was lost with its worker: it takes at most Send Mail Timeout."""
+LOST = timedelta(minutes=20)
+"""After this time without an end a test was lost with its worker: it takes at most Send Mail Timeout, 1000 seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
