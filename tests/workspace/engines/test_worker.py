@@ -9,11 +9,12 @@ import pytest
 
 from mailport.errors import Unreachable
 from mailport_workspace.chores import Chore, chores_of
+from mailport_workspace.plugins import FACT
 from mailport_workspace.sealing import new_key
 from mailport_workspace.serving import run
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.tenants.fresh import found_tenant
-from mailport_workspace.worker import PLUGINS, Worker
+from mailport_workspace.worker import Worker
 from mailport_workspace.workspace import Workspace
 from tests.workspace.engines.conftest import until
 
@@ -124,12 +125,12 @@ async def test_plugins_are_looked_for_when_somebody_asks(workspace, monkeypatch)
     monkeypatch.setattr(workspace.mailport, "rediscover", lambda: looked.append(1))
     worker = Worker(workspace, chores=[])
     async with workspace.store.operate() as rows:
-        await rows.state(PLUGINS, {"count": 1})
+        await rows.state(FACT, {"count": 1})
     for _ in range(2):
         await worker.look()
     assert looked == []
     async with workspace.store.operate() as rows:
-        await rows.state(PLUGINS, {"count": 2})
+        await rows.state(FACT, {"count": 2})
     for _ in range(2):
         await worker.look()
     assert looked == [1]

@@ -10,7 +10,6 @@ import logging
 import platform
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
 
 from mailport.errors import MailportError
 from mailport_workspace.chores import Chore, chores_of
@@ -20,10 +19,7 @@ from mailport_workspace.observing.jobs import observed
 from mailport_workspace.tables import new_id, now
 from mailport_workspace.workspace import Workspace
 
-__all__ = ["PLUGINS", "Worker"]
-
-PLUGINS = "plugins"
-"""The fact that changes when plugins are to be looked for again."""
+__all__ = ["Worker"]
 
 _TICK = 1.0
 """Seconds between two looks for what is due."""
@@ -57,7 +53,6 @@ class Worker:
         self._clock = clock
         self._tick = tick
         self._beat_at = 0.0
-        self._plugins: dict[str, Any] | None = None
         self._failing = False
         for chore in self._chores:
             self._engine.job(chore.kind, observed(chore.kind, chore.run))
@@ -80,10 +75,9 @@ class Worker:
     async def look(self) -> None:
         """Give a sign of life, and ask for the jobs that are due."""
         await self._beat()
+        await self._workspace.plugins.follow()
         async with self._store.survey() as rows:
-            plugins = await rows.fact(PLUGINS)
             due = [(chore.kind, key) for chore in self._chores for key in await chore.due(rows, self._clock())]
-        self._follow_plugins(plugins)
         for kind, key in due:
             await self._engine.enqueue(kind, key)
 
@@ -122,12 +116,6 @@ class Worker:
         async with self._store.operate() as rows:
             await rows.beat(self.id, platform.node(), self.lag)
         self._beat_at, self.lag = time + _BEAT, 0.0
-
-    def _follow_plugins(self, fact: dict[str, Any]) -> None:
-        """Look for plugins again when somebody, in whatever process, asked for it since the last look."""
-        if self._plugins is not None and fact != self._plugins:
-            self._workspace.mailport.rediscover()
-        self._plugins = fact
 
     async def _say_farewell(self) -> None:
         try:
