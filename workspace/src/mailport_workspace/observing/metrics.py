@@ -6,8 +6,8 @@ The label ``tenant`` is empty, which Prometheus takes for no label, unless the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from types import SimpleNamespace
 
@@ -65,23 +65,19 @@ def label_tenants(wanted: bool) -> None:
     _choice.by_tenant = wanted
 
 
-@contextmanager
-def poll() -> Iterator[None]:
-    """Count the block as one look into a mailbox: done, or the code's first word of the error that ends it."""
-    begun, outcome = monotonic(), "done"
-    try:
-        yield
-    except BaseException as error:
-        outcome = _outcome(error)
-        raise
-    finally:
-        _polls.labels(outcome, _tenant()).inc()
-        _poll_seconds.observe(monotonic() - begun)
+def poll() -> AbstractContextManager[None]:
+    """Count the block as one look into a mailbox."""
+    return _timed(lambda outcome: _polls.labels(outcome, _tenant()), _poll_seconds)
 
 
-@contextmanager
-def job(kind: str) -> Iterator[None]:
+def job(kind: str) -> AbstractContextManager[None]:
     """Count the block as one job of the engine."""
+    return _timed(lambda outcome: _jobs.labels(kind, outcome), _job_seconds.labels(kind))
+
+
+@contextmanager
+def _timed(count: Callable[[str], Counter], seconds: Histogram) -> Iterator[None]:
+    """Count the block as done, or by the first word of the code of the error that ends it; note how long it took."""
     begun, outcome = monotonic(), "done"
     try:
         yield
@@ -89,8 +85,8 @@ def job(kind: str) -> Iterator[None]:
         outcome = _outcome(error)
         raise
     finally:
-        _jobs.labels(kind, outcome).inc()
-        _job_seconds.labels(kind).observe(monotonic() - begun)
+        count(outcome).inc()
+        seconds.observe(monotonic() - begun)
 
 
 def processed(outcome: str) -> None:
