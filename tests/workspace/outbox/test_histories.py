@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from mailport.errors import ConfigurationError
 from mailport.testing.memory import MemoryMail
-from mailport_workspace.outbox.states import FINAL, Action
+from mailport_workspace.outbox.states import Action
 from mailport_workspace.sealing import KeyRing, new_key
 from mailport_workspace.store import Store
 from mailport_workspace.tables import OutboxState
+from mailport_workspace.tables.outbox import FINAL
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.fresh import found_tenant
 from tests.workspace.outbox.conftest import Clock, in_memory

@@ -1,4 +1,4 @@
-"""The states of an outgoing mail: which may follow which, and what an answer of the mail system leads to."""
+"""The states of an outgoing mail: in which a person may do what, and which one an answer of the mail system leads to."""
 
 from __future__ import annotations
 
@@ -8,50 +8,9 @@ from types import MappingProxyType
 
 from mailport.receipt import Receipt, Status
 from mailport_workspace.tables import OutboxState
+from mailport_workspace.tables.outbox import FINAL
 
-__all__ = ["AFTER", "FINAL", "FROM", "Action", "may_follow", "state_of"]
-
-_ANSWERED = frozenset(
-    {
-        OutboxState.SENT,
-        OutboxState.PARTLY_REFUSED,
-        OutboxState.REFUSED,
-        OutboxState.BLOCKED,
-        OutboxState.UNCERTAIN,
-        OutboxState.FAILED,
-        OutboxState.QUEUED,
-    }
-)
-_AGAIN = frozenset({OutboxState.QUEUED})
-
-AFTER: Mapping[OutboxState, frozenset[OutboxState]] = MappingProxyType(
-    {
-        OutboxState.QUEUED: frozenset({OutboxState.CLAIMED, OutboxState.CANCELLED, OutboxState.HELD}),
-        OutboxState.CLAIMED: frozenset({OutboxState.SENDING, OutboxState.QUEUED}),
-        OutboxState.SENDING: _ANSWERED,
-        OutboxState.SENT: frozenset(),
-        OutboxState.PARTLY_REFUSED: _AGAIN,
-        OutboxState.REFUSED: _AGAIN,
-        OutboxState.BLOCKED: _AGAIN,
-        OutboxState.UNCERTAIN: frozenset({OutboxState.SENT, OutboxState.QUEUED, OutboxState.HELD}),
-        OutboxState.HELD: frozenset({OutboxState.QUEUED, OutboxState.CANCELLED, OutboxState.SENT}),
-        OutboxState.FAILED: _AGAIN,
-        OutboxState.CANCELLED: frozenset(),
-    }
-)
-"""Which states may follow."""
-
-FINAL = frozenset(
-    {
-        OutboxState.SENT,
-        OutboxState.PARTLY_REFUSED,
-        OutboxState.REFUSED,
-        OutboxState.BLOCKED,
-        OutboxState.FAILED,
-        OutboxState.CANCELLED,
-    }
-)
-"""The states that only a person can end."""
+__all__ = ["FROM", "Action", "state_of"]
 
 
 class Action(StrEnum):
@@ -74,11 +33,6 @@ FROM: Mapping[Action, frozenset[OutboxState]] = MappingProxyType(
     }
 )
 """In which states a person may do what. A mail that was sent or cancelled is resent as another entry of its history."""
-
-
-def may_follow(before: OutboxState, after: OutboxState) -> bool:
-    """Whether a mail may go from one state to the other."""
-    return after in AFTER[before]
 
 
 def state_of(receipt: Receipt) -> OutboxState:

@@ -31,17 +31,10 @@ from mailport_workspace.tables import (
     WebhookState,
     Worker,
 )
+from mailport_workspace.tables.outbox import FINAL
 
 __all__ = ["AcrossUpkeep", "FailedMail", "UpkeepQueries"]
 
-_OVER = (
-    OutboxState.SENT,
-    OutboxState.PARTLY_REFUSED,
-    OutboxState.REFUSED,
-    OutboxState.BLOCKED,
-    OutboxState.FAILED,
-    OutboxState.CANCELLED,
-)
 _FAILED = (OutboxState.PARTLY_REFUSED, OutboxState.REFUSED, OutboxState.FAILED, OutboxState.HELD)
 _UNPROCESSED = (Outcome.FAILED, Outcome.QUARANTINED, Outcome.TOO_LARGE)
 
@@ -99,7 +92,7 @@ class AcrossUpkeep(Across):
 
     async def purge_finished(self, before: datetime, *, limit: int) -> int:
         """Delete tasks that are over: of outgoing mail, of incoming mail, of webhooks. The histories stay (QUE-06)."""
-        outgoing = select(OutboxEntry.id).where(OutboxEntry.state.in_(_OVER), OutboxEntry.finished_at < before)
+        outgoing = select(OutboxEntry.id).where(OutboxEntry.state.in_(FINAL), OutboxEntry.finished_at < before)
         is_done = (IntakeEntry.state == IntakeState.DONE) & (IntakeEntry.finish.in_([FinishState.DONE, FinishState.FAILED]))
         incoming = select(IntakeEntry.id).where(is_done, IntakeEntry.finished_at < before)
         is_told = WebhookDelivery.state.in_([WebhookState.DELIVERED, WebhookState.FAILED])
@@ -126,7 +119,7 @@ class AcrossUpkeep(Across):
 
 
 def _is_under_way(journal: Any) -> ColumnElement[bool]:
-    is_to_send = exists().where(OutboxEntry.journal_id == journal, OutboxEntry.state.not_in(_OVER))
+    is_to_send = exists().where(OutboxEntry.journal_id == journal, OutboxEntry.state.not_in(FINAL))
     is_done = (IntakeEntry.state == IntakeState.DONE) & IntakeEntry.finish.in_([FinishState.DONE, FinishState.FAILED])
     is_to_process = exists().where(IntakeEntry.journal_id == journal, ~is_done)
     is_to_decide = exists().where(Quarantined.journal_id == journal, Quarantined.released_at.is_(None))

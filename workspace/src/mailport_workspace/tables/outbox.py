@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from mailport_workspace.tables.base import ID_LENGTH, INDEXED_LENGTH, TenantOwned, now, refers_to, words
 
-__all__ = ["Attempt", "OutboxEntry", "OutboxState", "RecipientReceipt"]
+__all__ = ["FINAL", "Attempt", "OutboxEntry", "OutboxState", "RecipientReceipt"]
 
 
 class OutboxState(StrEnum):
@@ -28,6 +28,19 @@ class OutboxState(StrEnum):
     HELD = "held"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+FINAL = frozenset(
+    {
+        OutboxState.SENT,
+        OutboxState.PARTLY_REFUSED,
+        OutboxState.REFUSED,
+        OutboxState.BLOCKED,
+        OutboxState.FAILED,
+        OutboxState.CANCELLED,
+    }
+)
+"""The states that only a person can end."""
 
 
 class OutboxEntry(TenantOwned):
