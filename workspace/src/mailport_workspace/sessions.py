@@ -6,10 +6,12 @@ that are not of the ORM, rows of another tenant, and to open without a tenant at
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction, with_loader_criteria
+from sqlalchemy.sql.base import ExecutableOption
 
 from mailport_workspace.tables import Tenant, TenantOwned
 from mailport_workspace.walls import ALL_TENANTS, SET_TENANT
@@ -49,8 +51,13 @@ def _add_the_tenant(state: ORMExecuteState) -> None:
     assert isinstance(session, BoundSession)  # noqa: S101 - the listener is this class's own
     if not state.is_orm_statement or state.is_insert:
         raise TenantWall("a bound session runs statements of the ORM only, and inserts rows as objects")
-    tenant = session.tenant
-    state.statement = state.statement.options(
+    state.statement = state.statement.options(*_criteria(session.tenant))
+
+
+@lru_cache(maxsize=1024)
+def _criteria(tenant: str) -> tuple[ExecutableOption, ...]:
+    """Return what every statement of that tenant gets; kept, because it takes longer to make than to add."""
+    return (
         with_loader_criteria(TenantOwned, lambda owned: owned.tenant_id == tenant, include_aliases=True),
         with_loader_criteria(Tenant, lambda owner: owner.id == tenant, include_aliases=True),
     )

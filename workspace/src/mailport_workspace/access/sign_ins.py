@@ -75,11 +75,11 @@ class SignIns:
         """Return who calls. Raises ``AuthenticationFailed``."""
         shown = Credential.parse(cookie)
         async with self._store.read(shown.tenant) as rows:
-            row = await rows.sign_in(shown.id)
-            if row is None or not shown.fits(row.digest) or not self._lasts(row):
-                raise refused()
-            user = await rows.user(row.user_id)
-        if not user.active:
+            found = await rows.user_of_sign_in(shown.id)
+        if found is None:
+            raise refused()
+        row, user = found
+        if not shown.fits(row.digest) or not self._lasts(row) or not user.active:
             raise refused()
         await self._see(row)
         return Caller.of(user, sign_in=row.id)

@@ -62,11 +62,11 @@ class Tokens:
         """Return who calls. Raises ``AuthenticationFailed``."""
         shown = Credential.parse(token)
         async with self._store.read(shown.tenant) as rows:
-            row = await rows.find_api_token(shown.id)
-            if row is None or not shown.fits(row.digest) or not self._lasts(row):
-                raise refused()
-            user = await rows.find_user(row.user_id)
-        if user is None or not user.active:
+            found = await rows.user_of_api_token(shown.id)
+        if found is None:
+            raise refused()
+        row, user = found
+        if not shown.fits(row.digest) or not self._lasts(row) or not user.active:
             raise refused()
         await self._use(row)
         return Caller.of(user, scopes=frozenset(Scope(scope) for scope in row.scopes))

@@ -21,13 +21,15 @@ class AccessQueries(Bound):
         """Return the tokens, by name."""
         return (await self._session.scalars(select(ApiToken).order_by(ApiToken.name))).all()
 
-    async def find_api_token(self, token: str) -> ApiToken | None:
-        """Return one token, if there is one."""
-        return await self._session.scalar(select(ApiToken).where(ApiToken.id == token))
-
     async def api_token(self, token: str) -> ApiToken:
         """Return one token. Raises ``NotFound``."""
-        return found(await self.find_api_token(token), "token")
+        return found(await self._session.scalar(select(ApiToken).where(ApiToken.id == token)), "token")
+
+    async def user_of_api_token(self, token: str) -> tuple[ApiToken, User] | None:
+        """Return one token and who made it, if both are there: one statement, because every call begins with it."""
+        query = select(ApiToken, User).join(User, User.id == ApiToken.user_id).where(ApiToken.id == token)
+        row = (await self._session.execute(query)).one_or_none()
+        return None if row is None else (row[0], row[1])
 
     async def api_token_named(self, name: str) -> ApiToken | None:
         """Return the token of that name, if there is one."""
@@ -37,13 +39,11 @@ class AccessQueries(Bound):
         """Note that a token was used."""
         await self._session.execute(update(ApiToken).where(ApiToken.id == token).values(last_used_at=at))
 
-    async def find_user(self, user: str) -> User | None:
-        """Return one user, if there is one."""
-        return await self._session.scalar(select(User).where(User.id == user))
-
-    async def sign_in(self, sign_in: str) -> SignIn | None:
-        """Return one signed-in browser, if there is one."""
-        return await self._session.scalar(select(SignIn).where(SignIn.id == sign_in))
+    async def user_of_sign_in(self, sign_in: str) -> tuple[SignIn, User] | None:
+        """Return one signed-in browser and who signed in, if both are there."""
+        query = select(SignIn, User).join(User, User.id == SignIn.user_id).where(SignIn.id == sign_in)
+        row = (await self._session.execute(query)).one_or_none()
+        return None if row is None else (row[0], row[1])
 
     async def see_sign_in(self, sign_in: str, at: datetime) -> None:
         """Note that a browser is still there."""
