@@ -10,15 +10,15 @@ from typing import Any
 
 from mailport import Account, Mailport
 from mailport.diagnosis import Report, RungResult, failed_settings
-from mailport.errors import ConfigurationError, MailportError, NotFound, TimedOut
+from mailport.errors import ConfigurationError, MailportError, NotFound, Throttled, TimedOut
 from mailport.fields import Direction
 from mailport_workspace.engines import Engine
 from mailport_workspace.observing.context import working_on
-from mailport_workspace.outbox.circuit import OUTGOING, close_circuit
 from mailport_workspace.sealing import KeyRing, Place
 from mailport_workspace.store import Store
 from mailport_workspace.tables import ConnectionTest, new_id, now
 from mailport_workspace.tenants.actor import Actor
+from mailport_workspace.tenants.circuit import OUTGOING, close_circuit
 from mailport_workspace.tenants.configuration import Configurations
 from mailport_workspace.tenants.inboxes import Inboxes
 from mailport_workspace.tenants.values import account_of, split, stored_of
@@ -29,6 +29,8 @@ KIND = "connection_test"
 """The kind of its jobs; the key is the test's id."""
 NEW_INBOX = "new"
 """The subject of an inbox that is not stored yet."""
+AT_ONCE = 4
+"""Tests of one tenant that wait or run: each holds a place of a worker while a server is silent, and others want theirs."""
 LOST = timedelta(minutes=20)
 """After this time without an end a test was lost with its worker: it takes at most Send Mail Timeout, 1000 seconds."""
 
@@ -81,7 +83,7 @@ class ConnectionTests:
         """Ask a worker for a test of what is stored, or of an unsaved ``form``; return its id.
 
         With ``round_trip`` the test mail is looked for by the inbox of the same mailbox. Raises ``ConfigurationError`` for a
-        form that is not complete, also where a stored secret is not bound to it (TST-08).
+        form that is not complete, also where a stored secret is not bound to it (TST-08), and ``Throttled``.
         """
         account = await self._account(actor, subject, form)
         if round_trip:
@@ -91,6 +93,8 @@ class ConnectionTests:
         if form is not None:
             self._keep(test, account)
         async with self._store.write(actor.tenant) as rows:
+            if await rows.unfinished_tests() >= AT_ONCE:
+                raise _too_many()
             await rows.add(test)
         await self._engine.enqueue(KIND, test.id)
         return test.id
@@ -256,6 +260,15 @@ def _result(report: Report) -> dict[str, Any]:
     cause = report.cause
     told = {name: getattr(cause, name) for name in ("code", "field", "remedy")} | {"message": cause.said} if cause else {}
     return {**report.as_dict(), **told}
+
+
+def _too_many() -> Throttled:
+    return Throttled(
+        f"{AT_ONCE} connection tests of yours are under way.",
+        code="settings.tests_under_way",
+        retry_after=10.0,
+        remedy="Wait until one of them has ended.",
+    )
 
 
 def _lost() -> Report:

@@ -16,13 +16,12 @@ from mailport_workspace.api.mail import AcceptedMail
 from mailport_workspace.api.mail_shapes import MailSummary, OutboxShown
 from mailport_workspace.api.paging import Page, PagingOf
 from mailport_workspace.api.shapes import Id
-from mailport_workspace.outbox.circuit import OUTGOING
 from mailport_workspace.outbox.enqueue import Submitted
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.outbox.states import Action
-from mailport_workspace.tables import JournalEntry, OutboxEntry, OutboxState
+from mailport_workspace.tables import JournalEntry, OutboxEntry, OutboxState, now
 from mailport_workspace.tenants.actor import Actor
-from mailport_workspace.tenants.health import is_open
+from mailport_workspace.tenants.circuit import OUTGOING, is_open
 
 __all__ = ["Closed", "router"]
 
@@ -87,7 +86,7 @@ async def read_account(actor: Reader, workspace: WorkspaceOf) -> AccountOfOutbox
     async with workspace.store.read(actor.tenant) as rows:
         state, version = (await rows.account_states()).get(OUTGOING), (await rows.configuration()).version
     return AccountOfOutbox(
-        circuit_open=is_open(state, version),
+        circuit_open=is_open(state, version, now()),
         circuit_opened_at=state.circuit_opened_at if state else None,
         circuit_code=state.circuit_code if state else "",
         circuit_error=state.circuit_error if state else "",

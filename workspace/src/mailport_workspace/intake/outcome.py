@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from mailport.errors import AuthenticationFailed, ConfigurationError, MailportError, PermissionDenied, Throttled
 from mailport_workspace.intake.plan import CircuitOpen, HeldBack, interval_of
-from mailport_workspace.outbox.circuit import open_circuit, pause
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import Inbox
+from mailport_workspace.tenants.circuit import open_circuit, pause
 from mailport_workspace.webhooks.tell import tell
 
 __all__ = ["Polled", "note_failure", "note_silence", "note_success"]

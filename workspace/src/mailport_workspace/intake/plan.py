@@ -16,6 +16,7 @@ from mailport_workspace.intake.verdict import Mailbox
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import AccountState, Inbox
+from mailport_workspace.tenants.circuit import is_open
 from mailport_workspace.tenants.configuration import incoming_rules
 from mailport_workspace.tenants.handling import PostProcessing, default_post_processing, handling_of
 from mailport_workspace.tenants.values import Stored, account_of, stored_of
@@ -118,7 +119,7 @@ def _refuse_closed(state: AccountState | None, inbox: Inbox, at: datetime) -> No
     """Ask a server nothing that refused these very settings for good (REL-06), or that wants to be left alone (REL-03)."""
     if state is None:
         return
-    if state.circuit_opened_at is not None and state.circuit_version == inbox.version:
+    if is_open(state, inbox.version, at):
         said = state.circuit_error or "The mail server refused the credentials."
         raise CircuitOpen(said, code=state.circuit_code or None)
     if state.wait_until is not None and state.wait_until > at:

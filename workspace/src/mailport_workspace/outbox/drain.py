@@ -18,7 +18,6 @@ from mailport.errors import ConfigurationError, MailportError, Unreachable
 from mailport_workspace.observing.context import working_on
 from mailport_workspace.observing.traces import span
 from mailport_workspace.outbox.accounts import Accounts
-from mailport_workspace.outbox.circuit import OUTGOING, close_circuit, closes_by_itself, is_halted, open_circuit
 from mailport_workspace.outbox.delivery import Delivered, deliver, lost
 from mailport_workspace.outbox.rate import rate_limit_of
 from mailport_workspace.outbox.retry import FIRST_LOOKUP, Decision, RetryRules
@@ -28,6 +27,7 @@ from mailport_workspace.queries.draining import ClaimedMail, Situation
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import OutboxState, now
 from mailport_workspace.tables.base import new_id
+from mailport_workspace.tenants.circuit import OUTGOING, close_circuit, closes_by_itself, is_halted, open_circuit
 
 __all__ = ["Drain", "Draining", "Limits", "Stage"]
 

@@ -14,7 +14,6 @@ from mailport_workspace.engines import Engine
 from mailport_workspace.observing.traces import span
 from mailport_workspace.outbox.accounts import Accounts
 from mailport_workspace.outbox.actions import act
-from mailport_workspace.outbox.circuit import OUTGOING, close_circuit
 from mailport_workspace.outbox.drain import Drain, Draining, Limits, Stage
 from mailport_workspace.outbox.enqueue import Submitted, Wish, store_mail
 from mailport_workspace.outbox.retry import RetryRules
@@ -25,6 +24,7 @@ from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import OutboxState, now
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.audit import changed_fields
+from mailport_workspace.tenants.circuit import OUTGOING, close_circuit
 from mailport_workspace.tenants.configuration import Configurations
 
 __all__ = ["JOB", "LOST", "Outbox"]

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailport.receipt import RecipientResult
-from mailport_workspace.outbox.circuit import OUTGOING, open_circuit, pause
 from mailport_workspace.outbox.delivery import Delivered
 from mailport_workspace.outbox.retry import FIRST_LOOKUP, Halt
 from mailport_workspace.outbox.storable import storable
@@ -22,6 +21,7 @@ from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import Attempt, JournalStep, OutboxEntry, OutboxState, RecipientReceipt, StepState
 from mailport_workspace.tables.base import INDEXED_LENGTH, new_id
 from mailport_workspace.tables.outbox import FINAL
+from mailport_workspace.tenants.circuit import OUTGOING, open_circuit, pause
 from mailport_workspace.webhooks.events import Event
 from mailport_workspace.webhooks.tell import tell
 

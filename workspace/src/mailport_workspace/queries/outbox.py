@@ -99,7 +99,7 @@ class AcrossOutbox(Across):
 
 
 def _is_halted(moment: datetime) -> ColumnElement[bool]:
-    """Whether the account of an entry's tenant stands still; ``outbox/circuit.py`` says the same of one situation."""
+    """Whether the account of an entry's tenant stands still; ``tenants/circuit.py`` says the same of one situation."""
     is_waiting = AccountState.wait_until > moment
     is_same = AccountState.circuit_version == MailConfiguration.version
     is_open = AccountState.circuit_opened_at.is_not(None) & is_same & (is_waiting | AccountState.wait_until.is_(None))

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mailport_workspace.intake.plan import interval_of
-from mailport_workspace.outbox.circuit import OUTGOING, close_circuit
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import AccountState, Inbox, MailConfiguration
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.audit import changed_fields
+from mailport_workspace.tenants.circuit import OUTGOING, close_circuit, is_open
 
-__all__ = ["AccountHealth", "Condition", "InboxHealth", "TenantHealth", "close_inbox_circuit", "is_open", "read_health"]
+__all__ = ["AccountHealth", "Condition", "InboxHealth", "TenantHealth", "close_inbox_circuit", "read_health"]
 
 _PATIENCE = 2
 """How many poll intervals an inbox may stand still before it is noticed (REL-05)."""
@@ -84,17 +84,12 @@ async def close_inbox_circuit(rows: TenantRows, actor: Actor, inbox: str, moment
     return was_open
 
 
-def is_open(state: AccountState | None, version: int) -> bool:
-    """Whether the circuit of an account is open: another version of the settings closes it."""
-    return state is not None and state.circuit_opened_at is not None and state.circuit_version == version
-
-
 def _outgoing(configuration: MailConfiguration, state: AccountState | None, moment: datetime) -> AccountHealth:
     opened, wait = state.circuit_opened_at if state else None, state.wait_until if state else None
     known = {"circuit_opened_at": opened, "wait_until": wait}
     if not configuration.values.get("protocol"):
         return AccountHealth(condition=Condition.OFF, words="No outgoing server is configured.", **known)
-    if state is not None and is_open(state, configuration.version):
+    if state is not None and is_open(state, configuration.version, moment):
         return AccountHealth(condition=Condition.BAD, words=_refused(state), **known)
     if wait is not None and wait > moment:
         return AccountHealth(condition=Condition.WARNING, words="The mail server asked to come back later.", **known)
@@ -122,7 +117,7 @@ def _inbox(inbox: Inbox, state: AccountState | None, interval: timedelta, moment
 def _judged(inbox: Inbox, state: AccountState | None, interval: timedelta, moment: datetime) -> tuple[Condition, str]:
     if not inbox.enabled:
         return Condition.OFF, "It is switched off."
-    if state is not None and is_open(state, inbox.version):
+    if state is not None and is_open(state, inbox.version, moment):
         return Condition.BAD, _refused(state)
     if inbox.failures:
         times = "The last poll" if inbox.failures == 1 else f"The last {inbox.failures} polls"

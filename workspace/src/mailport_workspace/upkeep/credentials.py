@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from mailport_workspace.outbox.circuit import OUTGOING
 from mailport_workspace.sealing import KeyRing, Place, SealBroken
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import AccountState, Inbox, MailConfiguration, now
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.audit import changed_fields
+from mailport_workspace.tenants.circuit import OUTGOING, is_open
 
 __all__ = ["SOON", "CredentialWarning", "Credentials"]
 
@@ -78,7 +78,7 @@ class Credentials:
             yield from self._ending(subject, name, "certificate", "The client certificate", day)
         if state is not None and state.credential_ends_on is not None:
             yield from self._ending(subject, name, "entered", "The credential", state.credential_ends_on)
-        if state is not None and state.circuit_opened_at is not None and state.circuit_version == row.version:
+        if state is not None and is_open(state, row.version, self._clock()):
             text = f"The server refused {name}: {state.circuit_error or state.circuit_code}"
             yield CredentialWarning(subject=subject, name=name, code="refused", text=text)
 

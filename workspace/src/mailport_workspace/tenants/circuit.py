@@ -11,20 +11,26 @@ from datetime import datetime, timedelta
 from mailport.errors import MailportError
 from mailport_workspace.queries.draining import Situation
 from mailport_workspace.store import TenantRows
+from mailport_workspace.tables import AccountState
 
-__all__ = ["OUTGOING", "close_circuit", "closes_by_itself", "is_halted", "open_circuit", "pause"]
+__all__ = ["OUTGOING", "close_circuit", "closes_by_itself", "is_halted", "is_open", "open_circuit", "pause"]
 
 OUTGOING = "outgoing"
 """The subject of the account by which a tenant sends; that of an inbox is its id."""
 
 
+def is_open(state: AccountState | Situation | None, version: int, moment: datetime) -> bool:
+    """Whether the circuit is open at ``moment``, and for the settings in ``version``; None is an account without a history."""
+    if state is None or state.circuit_opened_at is None or state.circuit_version != version:
+        return False
+    return state.wait_until is None or state.wait_until > moment
+
+
 def is_halted(situation: Situation, moment: datetime) -> bool:
     """Whether nothing may leave at ``moment``: the server asked to wait, or the circuit is open."""
-    is_waiting = situation.wait_until is not None and situation.wait_until > moment
-    if situation.circuit_opened_at is None:
-        return is_waiting
-    is_newer = situation.version != situation.circuit_version
-    return not is_newer and (is_waiting or situation.wait_until is None)
+    if situation.circuit_opened_at is not None:
+        return is_open(situation, situation.version, moment)
+    return situation.wait_until is not None and situation.wait_until > moment
 
 
 def closes_by_itself(situation: Situation, moment: datetime) -> bool:
