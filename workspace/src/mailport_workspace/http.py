@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpcore2
 
 from mailport import tls
+from mailport.causes import causes
 from mailport.egress import EgressPolicy
 from mailport.errors import ConfigurationError, MailportError, Problem, TimedOut, TransportError, Unreachable
 
@@ -176,13 +177,11 @@ async def _bounded(response: httpcore2.Response, limit: int, host: str) -> bytes
 
 def _explained(error: Exception, host: str) -> MailportError:
     """Return the failure as the error that says what to do; httpcore has the cause of it below its own."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            failure = tls.explain(cause, host=host)
-            failure.field = "url"
-            return failure
-        cause = cause.__cause__ or cause.__context__
+    refusal = next((cause for cause in causes(error, hidden=True) if isinstance(cause, ssl.SSLError)), None)
+    if refusal is not None:
+        failure = tls.explain(refusal, host=host)
+        failure.field = "url"
+        return failure
     is_refused = isinstance(error, httpcore2.ConnectError)
     said = "cannot be reached" if is_refused else "broke the connection off"
     return Unreachable(f"{host} {said}.", code="web.unreachable", field="url", remedy="Look at the other system.")

@@ -10,6 +10,7 @@ from aiosmtplib import SMTPResponseException
 
 from mailport import tls
 from mailport.account import Account
+from mailport.causes import causes
 from mailport.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -188,10 +189,8 @@ def explain_failure(error: Exception, rung: Rung, account: Account, secrets: Ite
     return Unreachable(f"{host} ended the connection.", code=f"{rung}.cut", remedy="Try again later.")
 
 
-def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    while error is not None and not isinstance(error, ssl.SSLError):
-        error = error.__cause__ or error.__context__
-    return error
+def _tls_error(error: Exception) -> ssl.SSLError | None:
+    return next((cause for cause in causes(error, hidden=True) if isinstance(cause, ssl.SSLError)), None)
 
 
 def _no_smtp(host: str, rung: Rung) -> MailportError:

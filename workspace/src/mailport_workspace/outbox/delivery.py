@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailport import Account, Address, AutoSubmitted, Mailport, Message
+from mailport.causes import causes
 from mailport.errors import MailportError, UnsupportedFeature
 from mailport.policies.sealed import is_sealed
 from mailport.receipt import Receipt, RecipientResult, Status
@@ -163,10 +163,5 @@ def _said(receipt: Receipt) -> str:
 def _detail(error: MailportError) -> str:
     """Return everything that is known of an error, and what led to it."""
     facts = {name: value for name, value in error.as_dict().items() if name != "problems"}
-    return "\n".join([json.dumps(facts, ensure_ascii=False), *_causes(error)])
-
-
-def _causes(error: BaseException) -> Iterable[str]:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        yield f"{type(cause).__name__}: {cause}"
-        error = cause
+    _, *led_to_it = causes(error)
+    return "\n".join([json.dumps(facts, ensure_ascii=False), *(f"{type(cause).__name__}: {cause}" for cause in led_to_it)])
