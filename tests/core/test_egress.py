@@ -106,6 +106,19 @@ async def test_failures_are_told_apart(closed_port):  # TST-07
     assert len({unknown.value.remedy, refused.value.remedy, silent.remedy}) == 3
 
 
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_a_failing_proxy_is_told_with_its_cause(closed_port, blocking):
+    """What the proxy's library said stands below our error, which is not its own cause."""
+    where = {"timeout": 5, "proxy_url": f"socks5://127.0.0.1:{closed_port}"}
+    with pytest.raises(Unreachable) as caught:
+        if blocking:
+            await asyncio.to_thread(EgressPolicy().connect_blocking, "127.0.0.1", 25, **where)
+        else:
+            await EgressPolicy().connect("127.0.0.1", 25, **where)
+    assert caught.value.code == "connect.proxy"
+    assert type(caught.value.__cause__).__name__ == "ProxyConnectionError"
+
+
 async def test_a_full_backlog_times_out():
     """A host that never answers ends after the given time."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.socket() as first, socket.socket() as second:

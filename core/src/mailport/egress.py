@@ -89,8 +89,10 @@ class EgressPolicy:
                 if proxy_url:
                     return await _through_proxy(proxy_url, addresses[0], port)
                 return await _connect_first(addresses, port, timeout)
+        except Unreachable:
+            raise
         except OSError as error:
-            raise _known(error) or explain(error, host=host, port=port) from error
+            raise explain(error, host=host, port=port) from error
 
     def connect_blocking(self, host: str, port: int, *, timeout: float, proxy_url: str | None = None) -> socket.socket:
         """Do what ``connect`` does, in a thread; the socket has ``timeout``."""
@@ -99,12 +101,10 @@ class EgressPolicy:
             if proxy_url:
                 return _through_proxy_blocking(proxy_url, addresses[0], port, timeout)
             return _connect_first_blocking(addresses, port, timeout)
+        except Unreachable:
+            raise
         except OSError as error:
-            raise _known(error) or explain(error, host=host, port=port) from error
-
-
-def _known(error: OSError) -> MailportError | None:
-    return error if isinstance(error, MailportError) else None
+            raise explain(error, host=host, port=port) from error
 
 
 def _is_public(ip: IPv4Address | IPv6Address) -> bool:
