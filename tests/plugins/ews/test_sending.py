@@ -2,11 +2,14 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from lxml import etree
 
+from mailport.causes import causes
 from mailport.content import Attachment
 from mailport.errors import (
     MailportError,
@@ -22,6 +25,7 @@ from mailport.message import Message
 from mailport.receipt import Status
 from tests.peers.fake_ews import faults
 from tests.peers.fake_ews.answers import TYPES, Failed
+from tests.peers.fake_ews.faults import Fault
 from tests.peers.fake_ews.server import FakeEws
 from tests.peers.proxy import Proxy
 from tests.plugins.ews.sessions import ANN, arrived, mail, send, sender
@@ -136,6 +140,28 @@ async def test_back_off_is_told_in_seconds(ews: FakeEws, plain: dict[str, Any], 
     assert error.retry_after == 297.749
     assert error.receipt is not None
     assert error.receipt.recipients[0].status is Status.DEFERRED
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "cause"),
+    [
+        (faults.soap(Failed("ErrorServerBusy"), operation="CreateItem"), mail, {"ErrorServerBusy"}),
+        (faults.status(503, headers={"Retry-After": "17"}, operation="CreateItem"), mail, {"Throttled"}),
+        (faults.cut_before(operation="CreateItem"), big, {"ConnectionError", "SSLError"}),
+    ],
+    ids=["fault", "status", "cut"],
+)
+async def test_what_led_to_an_error_is_told(
+    ews: FakeEws, plain: dict[str, Any], fault: Fault, message: Callable[[], Message], cause: set[str]
+) -> None:
+    """An error of a message that was not taken keeps its first cause, and is not its own."""
+    async with sender(plain) as open_sender:
+        ews.faults.append(replace(fault))
+        with pytest.raises((Throttled, Unreachable)) as caught:
+            await open_sender.send(message())
+    *_, first = causes(caught.value)
+    assert first.__cause__ is None
+    assert type(caught.value.__cause__ or caught.value).__name__ in cause
 
 
 @pytest.mark.parametrize(

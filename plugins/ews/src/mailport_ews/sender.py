@@ -114,7 +114,10 @@ class EwsSender(Sender):
         try:
             return self._client.operations.send(request)
         except (Unreachable, Throttled) as error:
-            raise _settled(error, request) from error
+            if not request.finished or _is_definite(error):
+                raise
+            # Once the request was written nobody knows, unless the server said so.
+            raise _uncertain(error) from error
         finally:
             self._request = None
 
@@ -122,11 +125,6 @@ class EwsSender(Sender):
         """Cut the connection unless everything was written: then the answer is still read."""
         if self._request is None or not self._request.finished:
             self._client.abort()
-
-
-def _settled(error: MailportError, request: Body) -> MailportError:
-    """Return what a broken exchange means: once the request was written, nobody knows unless the server said so."""
-    return error if not request.finished or _is_definite(error) else _uncertain(error)
 
 
 def _is_definite(error: MailportError) -> bool:
