@@ -143,6 +143,7 @@ async def test_token_and_mail_hosts_pass_the_egress_policy(tenant: Tenant) -> No
         await tenant.sender().open()
     assert caught.value.code == "authentication.token_egress_refused"
     assert "operator" in caught.value.remedy
+    assert caught.value.__cause__ is None
     assert tenant.tokens.requests == []
 
 

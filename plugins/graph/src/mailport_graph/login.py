@@ -89,7 +89,8 @@ class LoginClient:
             connection.request(method, target, body, headers)
             return _verdict(connection.getresponse(), host)
         except MailportError as error:
-            raise at_login(error) from error
+            at_login(error)
+            raise
         except ssl.SSLError as error:
             raise at_login(explain(error, host=host)) from error
         except OSError as error:

@@ -73,7 +73,8 @@ class Backend(httpcore2.AsyncNetworkBackend):
                 host, port, timeout=timeout or 60.0, proxy_url=self._settings.proxy_url or None
             )
         except MailportError as error:
-            raise at_home(error) from error
+            at_home(error)
+            raise
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         return _Plain(sock, context(tls_profile(self._settings)))

@@ -77,7 +77,8 @@ class GraphProbe(Probe):
         try:
             await self._client.call(Call(method="POST", path=f"{self._client.mailbox}/sendMail", body=body))
         except PermissionDenied as error:
-            raise self._with_roles(error) from error
+            self._name_roles(error)
+            raise
         except Refused:
             pass
         return f"The app may send as {self._account.user_name}."
@@ -91,13 +92,13 @@ class GraphProbe(Probe):
                 Call(method="GET", path=f"{self._client.mailbox}/mailFolders/{quote(folder, safe='')}/messages?{query}")
             )
         except PermissionDenied as error:
-            raise self._with_roles(error) from error
+            self._name_roles(error)
+            raise
         lacking = self._roles and "Mail.Read" in self._roles and "Mail.ReadWrite" not in self._roles
         only = " Without Mail.ReadWrite messages can be read, not marked, moved or deleted." if lacking else ""
         return f"{self._settings.folder} can be read.{only}"
 
-    def _with_roles(self, error: PermissionDenied) -> PermissionDenied:
+    def _name_roles(self, error: PermissionDenied) -> None:
         """Add to a refusal which permissions the token has: most often the right one is missing."""
         if self._roles:
             error.message = f"{error.message} The token names: {', '.join(sorted(self._roles))}."
-        return error

@@ -6,11 +6,11 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from mailport.account import Account
+from mailport.causes import causes
 from mailport.certificate import certificate_and_key
 from mailport.errors import MailportError, Unreachable
 from mailport.services import Services
@@ -86,7 +86,7 @@ class Tokens:
         except MailportError:
             raise
         except (ValueError, KeyError, TypeError) as error:
-            raise _explained(error, self._settings) from error
+            _raise_explained(error, self._settings)
         return dict(answer or {})
 
 
@@ -98,25 +98,19 @@ def _proof(settings: GraphSettings) -> Any:
     return {"private_key": key, "public_certificate": certificates}
 
 
-def _explained(error: Exception, settings: GraphSettings) -> MailportError:
-    """Return what is behind an error of msal: ours that it wrapped, an unknown tenant, or an answer that cannot be read."""
-    for cause in _causes(error):
-        if isinstance(cause, MailportError):
-            return cause
+def _raise_explained(error: Exception, settings: GraphSettings) -> NoReturn:
+    """Raise what is behind an error of msal: ours that it wrapped, an unknown tenant, or an answer that cannot be read."""
+    ours = next((cause for cause in causes(error, hidden=True) if isinstance(cause, MailportError)), None)
+    if ours is not None:
+        raise ours from ours.__cause__
     if "authority configuration" in str(error):
-        return unknown_tenant(settings)
-    return Unreachable(
+        raise unknown_tenant(settings) from error
+    raise Unreachable(
         "The token server gave an answer that cannot be read.",
         code="authentication.token_malformed",
         field="cloud",
         remedy="Check the cloud, and that no proxy or firewall answers in its place; else try again later.",
-    )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+    ) from error
 
 
 def _digest(settings: GraphSettings) -> str:
