@@ -38,7 +38,7 @@ from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.tables import now
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.fresh import found_tenant
-from mailport_workspace.worker import Worker
+from mailport_workspace.deployment.worker import Worker
 from mailport_workspace.workspace import Workspace
 from tests.peers.ports import free_port
 from tests.peers.postgres import Postgres, serve_postgres

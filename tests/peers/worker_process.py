@@ -22,12 +22,12 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+from mailport_workspace.deployment.serving import run
+from mailport_workspace.deployment.worker import Worker
 from mailport_workspace.intake.poll import Poller
 from mailport_workspace.intake.queue import Intake
 from mailport_workspace.outbox.outbox import Outbox
-from mailport_workspace.serving import run
 from mailport_workspace.settings import WorkspaceSettings
-from mailport_workspace.worker import Worker
 from mailport_workspace.workspace import Workspace
 
 LEASE_SECONDS = 3.0

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from mailport.errors import NotFound
 from mailport_workspace.database import make_engine
-from mailport_workspace.sessions import BoundSession, TenantWall
+from mailport_workspace.database.sessions import BoundSession, TenantWall
 from mailport_workspace.tables import (
     Base,
     Fact,

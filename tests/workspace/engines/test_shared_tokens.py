@@ -9,8 +9,8 @@ import pytest
 
 from mailport.errors import AuthenticationFailed
 from mailport.tokens import Token
+from mailport_workspace.deployment.shared_tokens import SharedTokens
 from mailport_workspace.sealing import KeyRing, Place, new_key
-from mailport_workspace.shared_tokens import SharedTokens
 from mailport_workspace.tables import now
 from tests.workspace.engines.conftest import until
 

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from mailport.errors import Unreachable
-from mailport_workspace.chores import Chore, chores_of
-from mailport_workspace.plugins import FACT
+from mailport_workspace.deployment.chores import Chore, chores_of
+from mailport_workspace.deployment.plugins import FACT
+from mailport_workspace.deployment.serving import run
+from mailport_workspace.deployment.worker import Worker
 from mailport_workspace.sealing import new_key
-from mailport_workspace.serving import run
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.tenants.fresh import found_tenant
-from mailport_workspace.worker import Worker
 from mailport_workspace.workspace import Workspace
 from tests.workspace.engines.conftest import until
 

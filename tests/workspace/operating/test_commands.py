@@ -118,7 +118,7 @@ def on_sqlite(deployment):
 
 def test_a_locked_database_is_told(command, deployment, monkeypatch):
     """Once the time to wait is over: try again later."""
-    monkeypatch.setattr("mailport_workspace.database._PRAGMAS", ("busy_timeout=50",))
+    monkeypatch.setattr("mailport_workspace.database.engine._PRAGMAS", ("busy_timeout=50",))
     with sqlite3.connect(on_sqlite(deployment)) as other:
         other.execute("BEGIN IMMEDIATE")
         result = command("tenant", "add", "One")

@@ -28,7 +28,7 @@ def log():
     structlog.reset_defaults()
 
 
-@pytest.mark.parametrize("name", ["mailport.session", "mailport_workspace.worker", "uvicorn.access", "some.plugin"])
+@pytest.mark.parametrize("name", ["mailport.session", "mailport_workspace.deployment.worker", "uvicorn.access", "some.plugin"])
 def test_every_line_says_what_it_is_about(log, name):
     """Lines of the core, the service, the web server and plugins carry tenant, inbox and mail of the work at hand."""
     with working_on(tenant="t1", inbox="i1"), working_on(message="m1"):
@@ -59,7 +59,7 @@ def test_libraries_never_debug(log):  # SEC-01
     logging.getLogger().setLevel(logging.DEBUG)
     for name in ("aiosqlite", "psycopg", "sqlalchemy.engine", "requests_oauthlib.oauth2_session", "some.library"):
         logging.getLogger(name).debug("said %s", ("hunter2",))
-    for name in ("mailport.session", "mailport_workspace.worker", "mailport_plugin"):
+    for name in ("mailport.session", "mailport_workspace.deployment.worker", "mailport_plugin"):
         logging.getLogger(name).debug("ours")
     assert [line["event"] for line in log()] == ["ours"] * 3
 

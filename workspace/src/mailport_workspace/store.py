@@ -14,9 +14,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from mailport_workspace.database import WRITING, make_engine
-from mailport_workspace.database_errors import database_errors
+from mailport_workspace.database.errors import database_errors
+from mailport_workspace.database.sessions import BoundSession, OperatorSession, TenantWall
 from mailport_workspace.queries import OperatorRows, TenantRows
-from mailport_workspace.sessions import BoundSession, OperatorSession, TenantWall
 
 __all__ = ["OperatorRows", "Store", "TenantRows", "TenantWall"]
 

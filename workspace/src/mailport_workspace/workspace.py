@@ -9,6 +9,8 @@ from mailport_workspace.access.openid import OpenId
 from mailport_workspace.access.sign_ins import SignIns
 from mailport_workspace.access.tokens import Tokens
 from mailport_workspace.connection_tests import ConnectionTests
+from mailport_workspace.deployment.plugins import Plugins
+from mailport_workspace.deployment.shared_tokens import SharedTokens
 from mailport_workspace.engines.choosing import engine_of
 from mailport_workspace.http import WebClient
 from mailport_workspace.intake.poll import Poller
@@ -18,7 +20,6 @@ from mailport_workspace.intake.queues import Queues
 from mailport_workspace.observing import metrics
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.outbox.retry import RetryRules
-from mailport_workspace.plugins import Plugins
 from mailport_workspace.processing.process import Processing
 from mailport_workspace.records.chosen import ChosenRecords, RecordStoreKeys
 from mailport_workspace.records.definitions import RecordTypes
@@ -28,7 +29,6 @@ from mailport_workspace.records.interface import RecordStore
 from mailport_workspace.records.outside import OutsideNumbers
 from mailport_workspace.records.webhook import WebhookRecords
 from mailport_workspace.settings import WorkspaceSettings
-from mailport_workspace.shared_tokens import SharedTokens
 from mailport_workspace.store import Store
 from mailport_workspace.tenants.configuration import Configurations
 from mailport_workspace.tenants.imports import Imports

@@ -41,7 +41,7 @@ from mailport_workspace.api import (
 )
 from mailport_workspace.api.boundary import Boundary, only_json
 from mailport_workspace.api.document import Application
-from mailport_workspace.plugins import Plugins
+from mailport_workspace.deployment.plugins import Plugins
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["PREFIX", "create_app"]

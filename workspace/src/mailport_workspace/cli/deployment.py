@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from mailport.errors import ConfigurationError, MailportError, NotFound, Problem
+from mailport_workspace.database.schema import require_current
 from mailport_workspace.observing.logs import set_up_logging
-from mailport_workspace.schema import require_current
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.workspace import Workspace

@@ -9,7 +9,7 @@ import click
 from mailport.cli.options import json_option, pass_output
 from mailport.cli.output import Output
 from mailport_workspace.cli.deployment import read_settings
-from mailport_workspace.serving import bring_up_to_date
+from mailport_workspace.deployment.serving import bring_up_to_date
 
 __all__ = ["migrate"]
 

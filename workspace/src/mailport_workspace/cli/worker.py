@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mailport_workspace.cli.deployment import read_settings, run_with_log
-from mailport_workspace.serving import work
+from mailport_workspace.deployment.serving import work
 
 __all__ = ["worker"]
 

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from mailport_workspace.api.app import PREFIX
 from mailport_workspace.demo.listener import listening
 from mailport_workspace.demo.sample import INBOX, Sample, poll_now, prepare_sample
-from mailport_workspace.serving import Server, application_of, bring_up_to_date, listen, run
+from mailport_workspace.deployment.serving import Server, application_of, bring_up_to_date, listen, run
+from mailport_workspace.deployment.worker import Worker
 from mailport_workspace.settings import WorkspaceSettings
-from mailport_workspace.worker import Worker
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["HOST", "Demo", "demonstrate"]

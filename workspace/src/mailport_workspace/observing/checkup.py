@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from mailport.errors import MailportError
+from mailport_workspace.database.schema import require_current
 from mailport_workspace.engines.choosing import engine_of
 from mailport_workspace.observing.finding import Finding, FindingState
 from mailport_workspace.observing.machine import check_disks, check_egress, check_keys
 from mailport_workspace.observing.walls_check import check_clock, check_walls
 from mailport_workspace.observing.work_check import check_accounts, check_inboxes, check_secrets, check_workers
-from mailport_workspace.schema import require_current
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.workspace import Workspace
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mailport_workspace.database import make_engine
-from mailport_workspace.database_errors import database_errors
+from mailport_workspace.database.errors import database_errors
+from mailport_workspace.database.walls import holes
 from mailport_workspace.observing.finding import Finding
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.tables import now
-from mailport_workspace.walls import holes
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["check_clock", "check_walls"]

@@ -14,8 +14,8 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from mailport.errors import ConfigurationError
-from mailport_workspace.database import make_engine
-from mailport_workspace.database_errors import database_errors
+from mailport_workspace.database.engine import make_engine
+from mailport_workspace.database.errors import database_errors
 
 __all__ = ["Schema", "refuse_newer", "require_current", "schema_of"]
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction, with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 
+from mailport_workspace.database.walls import ALL_TENANTS, SET_TENANT
 from mailport_workspace.tables import Tenant, TenantOwned
-from mailport_workspace.walls import ALL_TENANTS, SET_TENANT
 
 __all__ = ["BoundSession", "OperatorSession", "TenantWall"]
 

@@ -15,11 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mailport.errors import ConfigurationError
 from mailport_workspace.api.app import PREFIX, create_app
 from mailport_workspace.database import migrate
+from mailport_workspace.database.schema import refuse_newer, require_current
+from mailport_workspace.deployment.stopping import on_signal
+from mailport_workspace.deployment.worker import Worker
 from mailport_workspace.observing.exporter import PATH, Exporter
-from mailport_workspace.schema import refuse_newer, require_current
 from mailport_workspace.settings import WorkspaceSettings
-from mailport_workspace.stopping import on_signal
-from mailport_workspace.worker import Worker
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["Server", "application_of", "bring_up_to_date", "listen", "metrics_of", "prepare", "run", "serve", "work"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from mailport.errors import MailportError
-from mailport_workspace.chores import Chore, chores_of
+from mailport_workspace.deployment.chores import Chore, chores_of
 from mailport_workspace.engines import Engine
 from mailport_workspace.observing import metrics
 from mailport_workspace.observing.jobs import observed
