@@ -23,9 +23,14 @@ class Clock:
 
     def __init__(self):
         self.ahead = timedelta()
+        self.standing = None
 
     def __call__(self):
-        return now() + self.ahead
+        return (self.standing or now()) + self.ahead
+
+    def stop(self):
+        """Move by `forward` only: however busy the machine is, a moment is to the second."""
+        self.standing = now()
 
     def forward(self, **by):
         self.ahead += timedelta(**by)

@@ -4,6 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from mailport.errors import Unreachable
+from mailport.hookspecs import hookimpl
+from mailport.testing.memory import MemoryPlugin
+from mailport.testing.memory.sender import MemorySender
 from mailport_workspace.outbox.retry import RetryRules
 from mailport_workspace.tables import OutboxState
 from mailport_workspace.tenants.actor import Actor
@@ -61,19 +65,18 @@ async def test_a_refusal_is_final(office, mail):
 
 async def test_retry_after_is_obeyed_to_the_second(office, mail, clock):  # REL-03
     """When the server says how long to wait, nothing leaves through the account before, and everything after."""
+    clock.stop()
     mail.faults.throttle = 17.0
-    submitted = [await office.submit(subject=str(number)) for number in range(3)]
-    before = clock()
+    submitted = [await office.submit(subject=str(number), due_at=clock()) for number in range(3)]
     await office.drain()
-    asked = (await office.account()).wait_until
-    assert before + timedelta(seconds=17) <= asked <= clock() + timedelta(seconds=17)
+    assert (await office.account()).wait_until == clock() + timedelta(seconds=17)
     mail.faults.throttle = None
-    later = await office.submit(subject="later")
-    clock.ahead = asked - before - timedelta(seconds=1)
+    later = await office.submit(subject="later", due_at=clock())
+    clock.forward(seconds=16.999)
     assert await office.due() == []
     await office.drain()
     assert len(mail.accepted) == 0
-    clock.forward(seconds=2)
+    clock.forward(seconds=0.001)
     assert await office.due() == [office.actor.tenant]
     await office.drain()
     assert [await office.state(one) for one in (*submitted, later)] == ["sent"] * 4
@@ -162,6 +165,33 @@ async def test_details_are_for_administrators(office, mail):  # SND-25
     assert journal.error_detail == attempt.error_detail
     assert len(journal.error_detail) > len(journal.last_error)
     assert '"code": "' in journal.error_detail
+
+
+class RingSender(MemorySender):
+    """A plugin's mistake: its error is its own cause."""
+
+    async def send(self, message):
+        try:
+            raise Unreachable("The server is away.", code="connect.refused")
+        except Unreachable as error:
+            raise error from error
+
+
+class RingPlugin(MemoryPlugin):
+    """A plugin with that mistake."""
+
+    @hookimpl
+    def mailport_send(self, account, services):
+        return RingSender(account, self.mail)
+
+
+async def test_an_error_that_is_its_own_cause_is_told_as_well(world, mail, clock):
+    """A plugin that closes the chain of its causes to a ring costs one attempt, not the worker."""
+    async with in_memory(world, mail, clock, plugin=RingPlugin) as office:
+        submitted = await office.submit()
+        await office.drain()
+        assert await office.state(submitted) == "queued"
+        assert (await office.journal(submitted)).error_detail.count("The server is away.") == 1
 
 
 async def test_block_keeps_every_mail_for_ever(office, mail):  # SND-07 SND-10
