@@ -6,8 +6,11 @@ Mails of 2 KB are accepted first (stored, or queued at the peer), then the clock
 worker processes for eight tenants on PostgreSQL (without fsync, as in the tests); beside each the figure with one commit for
 each message. The peers get a virtual environment below ``build/``, made with uv (``outbox_peers.py``): django-post_office with
 its own command on SQLite, and two prefork processes of Celery with smtplib; its broker is Redis where ``redis-server`` is
-installed, else the filesystem. Exits with 1 below 300 (SQLite) or 600 (PostgreSQL) messages
-a second, or below three times a peer.
+installed, else the filesystem.
+
+On loopback, in clear and without credentials, the interpreter is the limit; mail servers are some milliseconds away, where
+round trips count. So the embedded figure and the peers are measured once more with a round trip of 20 ms. Exits with 1 below 300
+(SQLite) or 600 (PostgreSQL) messages a second, or below three times a peer in either place.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ import psycopg
 
 from mailport import Message
 from mailport_workspace.database import migrate
+from mailport_workspace.deployment.worker import Worker
 from mailport_workspace.outbox.drain import Limits
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.sealing import new_key
@@ -38,10 +42,10 @@ from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.tables import now
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.fresh import found_tenant
-from mailport_workspace.deployment.worker import Worker
 from mailport_workspace.workspace import Workspace
 from tests.peers.ports import free_port
 from tests.peers.postgres import Postgres, serve_postgres
+from tests.peers.proxy import Proxy
 from tests.peers.smtpsink import serve_smtp_sink
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +53,7 @@ SENDER, RECIPIENT = "desk@example.test", "bob@example.test"
 TEXT = "A line of text of a mail.\n" * 75  # 2 KB
 TENANTS = 8
 WORKERS = 2
+LATENCY = 0.01  # seconds, one way
 START = 10.0
 """Seconds that worker processes get to come up before the mails are due."""
 
@@ -194,19 +199,25 @@ def ours(folder: Path, port: int, count: int) -> tuple[float, float]:
     return embedded, shared
 
 
+def compare(place: str, ours: float, folder: Path, port: int, count: int) -> bool:
+    """Print the peers' figures beside ours; say whether we are three times as fast as both."""
+    folder.mkdir()
+    rates = {name: by_peer(name, folder, port, count) for name in ("post_office", "celery")}
+    for name, rate in rates.items():
+        print(f"{place}: {name} {rate:,.0f}/s; ours on SQLite {ours:,.0f}/s, {ours / rate:.1f} times as fast")
+    return all(ours >= 3 * rate for rate in rates.values())
+
+
 def main(count: int) -> int:
-    with tempfile.TemporaryDirectory() as path, serve_smtp_sink(dump=False) as sink:
+    with tempfile.TemporaryDirectory() as path, serve_smtp_sink(dump=False) as sink, Proxy(sink.port, latency=LATENCY) as far:
         folder = Path(path)
         embedded, shared = ours(folder, sink.port, count)
-        names = ("post_office", "celery")
-        theirs = {name: by_peer(name, folder, sink.port, count // 4) for name in names}
-    print("Celery's broker: " + ("Redis" if shutil.which("redis-server") else "files; redis-server is not installed"))
-    for name, rate in theirs.items():
-        print(
-            f"{name}: {rate:,.0f}/s; we are {embedded / rate:.1f} (SQLite) and {shared / rate:.1f} (PostgreSQL) times as fast"
-        )
-    is_fast = embedded >= 300 and shared >= 600
-    return 0 if is_fast and all(embedded >= 3 * rate for rate in theirs.values()) else 1
+        print("Celery's broker: " + ("Redis" if shutil.which("redis-server") else "files; redis-server is not installed"))
+        is_ahead = compare("loopback", embedded, folder / "near", sink.port, count // 4)
+        (folder / "away").mkdir()
+        _, away = asyncio.run(on_sqlite(folder / "away", far.port, count // 4, 20))
+        is_ahead_away = compare("20 ms", away, folder / "far", far.port, count // 10)
+    return 0 if embedded >= 300 and shared >= 600 and is_ahead and is_ahead_away else 1
 
 
 if __name__ == "__main__":

@@ -61,11 +61,17 @@ class Bench:
             return await lent.sender.send(None)
 
 
+async def settled():
+    """Let everybody go on as far as they can; unlike a moment of time it is enough on a busy machine."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 async def test_sessions_are_opened_as_far_as_needed_and_allowed():
     """Two messages share a session, two sessions are the limit, the rest waits."""
     bench = Bench()
     work = [asyncio.ensure_future(bench.use()) for _ in range(5)]
-    await asyncio.sleep(0.01)
+    await settled()
     assert repr(bench.pool) == "<SessionPool open=2 busy=2 idle=0 waiting=1>"
     bench.gate.set()
     await asyncio.gather(*work)
@@ -143,9 +149,9 @@ async def test_closing_waits_for_what_is_under_way():
     """A message under way is finished before its session is closed."""
     bench = Bench()
     work = asyncio.ensure_future(bench.use())
-    await asyncio.sleep(0.01)
+    await settled()
     closing = asyncio.ensure_future(bench.pool.close())
-    await asyncio.sleep(0.01)
+    await settled()
     assert not closing.done()
     bench.gate.set()
     await asyncio.gather(work, closing)
@@ -156,7 +162,7 @@ async def test_closing_does_not_wait_forever():
     """After the drain limit the sessions are closed under the work."""
     bench = Bench(drain=0.01)
     work = asyncio.ensure_future(bench.use())
-    await asyncio.sleep(0.01)
+    await settled()
     await bench.pool.close()
     assert bench.log == ["open", "close"]
     bench.gate.set()
@@ -238,4 +244,24 @@ async def test_nothing_is_kept_of_an_account_that_is_not_used_any_more():
         await bench.use()
     await asyncio.sleep(0.05)
     assert bench.pool._shelves == {}
+    await bench.pool.close()
+
+
+class Crowded(Slow):
+    """A sender that one message makes slow."""
+
+    crowded_at = 1
+
+
+@pytest.mark.parametrize(("failure", "opened"), [(None, 2), (Unreachable("too many connections"), 1)])
+async def test_a_crowded_session_gets_another_one_beside_it(failure, opened):
+    """Messages that have room in an open session make a second one come; nobody waits for it, and its refusal hurts nobody."""
+    bench = Bench()
+    senders = iter([None, failure, failure])
+    bench.pool = SessionPool(lambda _: Crowded(bench.log, bench.gate, next(senders)), SessionLimits(), lambda: bench.now)
+    work = [asyncio.ensure_future(bench.use()) for _ in range(2)]
+    await settled()
+    assert (bench.log.count("open"), repr(bench.pool)) == (2, f"<SessionPool open={opened} busy=1 idle={opened - 1} waiting=0>")
+    bench.gate.set()
+    assert len(await asyncio.gather(*work)) == 2
     await bench.pool.close()

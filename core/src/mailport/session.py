@@ -47,6 +47,10 @@ class _Slot:
         return self.load < self.sender.max_in_flight and not self.is_spent
 
     @property
+    def is_crowded(self) -> bool:
+        return self.sender.crowded_at is not None and self.load >= self.sender.crowded_at
+
+    @property
     def is_spent(self) -> bool:
         limit = self.sender.max_messages
         return not self.sender.alive or (limit is not None and self.lent >= limit)
@@ -71,6 +75,13 @@ class _Shelf:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: int = 0
     refused: tuple[AuthenticationFailed, float] | None = None
+    relief_from: float = 0.0
+    """When one more session may be tried beside those that are open."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether every session has more to do than it does well."""
+        return all(slot.is_crowded for slot in self.slots)
 
     @property
     def is_busy(self) -> bool:
@@ -164,6 +175,7 @@ class SessionPool:
                 self._check_open()
                 self._check_circuit(shelf)
                 if (slot := self._free(shelf)) is not None:
+                    self._relieve(shelf, account)
                     return slot
                 await self._room(shelf, account)
         finally:
@@ -193,15 +205,29 @@ class SessionPool:
     async def _room(self, shelf: _Shelf, account: Account) -> None:
         """Wait until there may be a free session, opening one where the account allows another."""
         changed = shelf.changed
-        if shelf.opening is None and len(shelf.slots) < shelf.limit:
-            shelf.opening = asyncio.ensure_future(self._open(shelf, account))
-            shelf.opening.add_done_callback(lambda task: self._opened(shelf, task))
-        if (opening := shelf.opening) is None:
+        if self._may_open(shelf):
+            self._begin_opening(shelf, account)
+        if (opening := shelf.opening) is None or shelf.slots:  # whichever comes first: a place, or a session
             await changed.wait()
             return
         await asyncio.wait([opening])  # unlike the task's own await, neither side's cancellation reaches the other
         if not opening.cancelled():
             opening.result()
+
+    def _may_open(self, shelf: _Shelf) -> bool:
+        """Whether another session may be tried: where some are open, not soon after one more was refused."""
+        is_room = shelf.opening is None and len(shelf.slots) < shelf.limit
+        return is_room and (not shelf.slots or self._clock() >= shelf.relief_from)
+
+    def _relieve(self, shelf: _Shelf, account: Account) -> None:
+        """Open a session beside crowded ones, for the messages to come."""
+        if shelf.is_crowded and self._may_open(shelf):
+            self._begin_opening(shelf, account)
+
+    def _begin_opening(self, shelf: _Shelf, account: Account) -> None:
+        shelf.relief_from = self._clock() + self._limits.max_idle
+        shelf.opening = asyncio.ensure_future(self._open(shelf, account))
+        shelf.opening.add_done_callback(lambda task: self._opened(shelf, task))
 
     async def _open(self, shelf: _Shelf, account: Account) -> None:
         try:
@@ -213,6 +239,7 @@ class SessionPool:
             raise
         slot = _Slot(sender)
         shelf.slots.append(slot)
+        shelf.relief_from = self._clock()
         self._rest(shelf, slot)  # whoever waited may have given up meanwhile
 
     def _opened(self, shelf: _Shelf, task: asyncio.Task[None]) -> None:

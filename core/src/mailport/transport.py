@@ -87,6 +87,9 @@ class Sender(Session, ABC):
     max_in_flight: int = 1
     """How many ``send`` calls may run at once on this open sender; further ones wait."""
 
+    crowded_at: int | None = None
+    """With how many under way another session beside this one is faster, where the account may have one; None: never."""
+
     max_messages: int | None = None
     """After how many messages the session is replaced by a fresh one; None: never."""
 
@@ -114,6 +117,7 @@ class SenderWrapper(Sender):
     def __init__(self, inner: Sender) -> None:
         self.inner = inner
         self.max_in_flight = inner.max_in_flight
+        self.crowded_at = inner.crowded_at
         self.max_messages = inner.max_messages
 
     async def open(self) -> None:

@@ -30,6 +30,7 @@ class SmtpSender(Sender):
     """One SMTP session of an account."""
 
     max_messages = 100
+    crowded_at = 4  # one after the other they take a round trip each
 
     def __init__(self, account: Account, services: Services) -> None:
         self._account = account
