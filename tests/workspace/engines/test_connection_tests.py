@@ -9,8 +9,8 @@ import pytest
 
 from mailport import Mailport
 from mailport.egress import EgressPolicy
-from mailport.errors import ConfigurationError, NotFound, PermissionDenied
-from mailport_workspace.connection_tests import LOST, NEW_INBOX, OUTGOING, ConnectionTests
+from mailport.errors import ConfigurationError, NotFound, PermissionDenied, Throttled
+from mailport_workspace.connection_tests import AT_ONCE, LOST, NEW_INBOX, OUTGOING, ConnectionTests
 from mailport_workspace.engines.local import LocalEngine
 from mailport_workspace.tables import AccountState, now
 from mailport_workspace.tenants.configuration import Configurations
@@ -266,3 +266,14 @@ async def test_only_administrators_of_the_tenant_see_a_test(tests, desk, world):
             await act
     with pytest.raises(NotFound):
         await tests.read(world.two, test)
+
+
+async def test_one_tenant_leaves_room_for_others(tests, desk, world):
+    """A test holds a place of a worker while a server is silent: more than a few at once are refused, of this tenant only."""
+    asked = [await tests.ask(desk, OUTGOING) for _ in range(AT_ONCE)]
+    with pytest.raises(Throttled) as refused:
+        await tests.ask(desk, OUTGOING)
+    assert refused.value.code == "settings.tests_under_way"
+    assert await tests.ask(world.two, NEW_INBOX, maildir())
+    await tests.run(asked[0])
+    assert await tests.ask(desk, OUTGOING)

@@ -71,7 +71,7 @@ async def announce_test(wish: Wish, actor: Writer, workspace: WorkspaceOf) -> An
         return Announcement(text=await workspace.connection_tests.announcement(actor, wish.subject, wish.settings))
 
 
-@router.post("", status_code=202, responses=can_fail_with(404))
+@router.post("", status_code=202, responses=can_fail_with(404, 429))
 async def start_test(wish: Wish, response: Response, actor: Writer, workspace: WorkspaceOf) -> Test:
     """Ask a worker to test a connection."""
     with below(_in_settings):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from mailport_workspace.queries.base import Across, Bound, found
 from mailport_workspace.tables import AccountState, ConnectionTest
@@ -21,6 +21,11 @@ class ConnectionTestQueries(Bound):
         """Return one test. Raises ``NotFound``, also for one of another tenant."""
         query = select(ConnectionTest).where(ConnectionTest.id == test)
         return found(await self._session.scalar(query.with_for_update() if for_update else query), "connection test")
+
+    async def unfinished_tests(self) -> int:
+        """Return how many tests wait or run."""
+        query = select(func.count()).select_from(ConnectionTest).where(ConnectionTest.finished_at.is_(None))
+        return int(await self._session.scalar(query) or 0)
 
     async def last_test(self, subject: str) -> tuple[Mapping[str, Any], datetime | None]:
         """Return the last result of an account, and when it was; empty where there is none."""
