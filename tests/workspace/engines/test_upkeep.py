@@ -119,6 +119,20 @@ async def test_bytes_go_before_histories(workspace, one):
         assert (await rows.journal_entry(stored[2][0])).raw_id == stored[2][1]
 
 
+@pytest.mark.parametrize("leap", [1000 * DAY, -1000 * DAY])
+async def test_a_clock_that_leaps_deletes_nothing(workspace, one, monkeypatch, leap):
+    """What a wrong clock takes for old stays for an hour, in which it may be set; if it stays so, it was right."""
+    await mail(workspace, one, DAY, **sent(DAY))
+    await workspace.upkeep.run()
+    monkeypatch.setattr(workspace.upkeep, "_clock", lambda: now() + leap)
+    async with workspace.store.survey() as every:
+        assert await workspace.upkeep.due(every, now() + leap)
+    await workspace.upkeep.run()
+    assert await left(workspace, one, JournalEntry, RawMessage, OutboxEntry) == [1, 1, 1]
+    await workspace.upkeep.run()
+    assert await left(workspace, one, JournalEntry) == ([0] if leap > 0 * DAY else [1])
+
+
 async def test_many_rows_go_in_batches(workspace, one, monkeypatch):
     """More than one transaction deletes is no reason to leave some."""
     monkeypatch.setattr("mailport_workspace.upkeep.upkeep._BATCH", 2)

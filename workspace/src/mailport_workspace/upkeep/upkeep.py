@@ -21,6 +21,8 @@ KIND = "upkeep"
 KEY = "hourly"
 """The key of its only job."""
 _EVERY = timedelta(hours=1)
+_LEAP = timedelta(days=1)
+"""Between two upkeeps no more time than this passes while a worker is alive and clocks are right."""
 _BATCH = 500
 """Rows that one transaction deletes: others want to write meanwhile."""
 _TEST_KEPT = timedelta(days=1)
@@ -51,18 +53,31 @@ class Upkeep:
     async def due(self, rows: OperatorRows, at: datetime) -> list[str]:
         """Return the key of the job once an hour."""
         last = (await rows.fact(KIND)).get("at")
-        return [KEY] if last is None or at - datetime.fromisoformat(last) >= _EVERY else []
+        return [KEY] if last is None or abs(at - datetime.fromisoformat(last)) >= _EVERY else []
 
     async def run(self, _key: str = KEY) -> None:
         """Do everything once; what fails for one tenant is logged, and keeps no other waiting."""
-        async with self._store.operate() as rows:
-            await rows.state(KIND, {"at": self._clock().isoformat()}, self._clock())
-        await self._purge_all()
+        if await self._is_steady():
+            await self._purge_all()
         async with self._store.survey() as every:
             tenants = [tenant.id for tenant in await every.tenants()]
         for tenant in tenants:
             with working_on(tenant=tenant):
                 await self._look_after(tenant)
+
+    async def _is_steady(self) -> bool:
+        """Note the time; say whether the clock can be believed: what a wrong one takes for old would be gone for good.
+
+        After a leap, or a long rest, the next run an hour later deletes; until then somebody may have set the clock.
+        """
+        at = self._clock()
+        async with self._store.operate() as rows:
+            last = (await rows.fact(KIND)).get("at")
+            await rows.state(KIND, {"at": at.isoformat()}, at)
+        is_steady = last is None or abs(at - datetime.fromisoformat(last)) < _LEAP
+        if not is_steady:
+            _log.warning("The last upkeep was at %s, by the clock: nothing old is deleted before the next one.", last)
+        return is_steady
 
     async def _purge_all(self) -> None:
         """Delete what is older than it is kept; first what is short-lived, so that the rest finds less."""
