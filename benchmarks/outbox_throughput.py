@@ -9,8 +9,9 @@ its own command on SQLite, and two prefork processes of Celery with smtplib; its
 installed, else the filesystem.
 
 On loopback, in clear and without credentials, the interpreter is the limit; mail servers are some milliseconds away, where
-round trips count. So the embedded figure and the peers are measured once more with a round trip of 20 ms. Exits with 1 below 300
-(SQLite) or 600 (PostgreSQL) messages a second, or below three times a peer in either place.
+round trips count. So the embedded figure and the peers are measured once more with a round trip of 20 ms.
+
+Exits with 1 below 300 (SQLite) or 600 (PostgreSQL) messages a second, or below three times a peer in either place.
 """
 
 from __future__ import annotations
