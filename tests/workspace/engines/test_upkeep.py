@@ -248,3 +248,16 @@ async def test_who_may_enter_an_ending(workspace, one):
         assert (await rows.audit())[0].field == "credential_ends_on"
     await workspace.credentials.set_end(one, "outgoing", None)
     assert await workspace.credentials.warnings(one.tenant) == []
+
+
+async def test_a_tenant_whose_rows_are_broken_delays_no_other(workspace, one, monkeypatch):
+    """Whatever is wrong with them, and whoever comes first."""
+    other, seen = await found_tenant(workspace.store, "Two"), []
+
+    async def broken(tenant):
+        seen.append(tenant)
+        raise KeyError("unheard of")
+
+    monkeypatch.setattr(workspace.upkeep._credentials, "warnings", broken)
+    await workspace.upkeep.run()
+    assert sorted(seen) == sorted([one.tenant, other])

@@ -107,3 +107,5 @@ class Upkeep:
             await self._summaries.send_due(tenant)
         except MailportError as error:
             _log.warning("The upkeep of a tenant failed: %s", error.message)
+        except Exception:  # what nobody foresaw in the rows of one tenant must not stop that of all that follow
+            _log.exception("The upkeep of a tenant failed, for a reason that nobody foresaw.")
