@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,6 +35,15 @@ class SealBroken(MailportError):
     default_code = "secret.unreadable"
 
 
+class Row(Protocol):
+    """A row of a tenant, with secrets in a column of that name."""
+
+    @property
+    def tenant_id(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a secret belongs: it opens nowhere else."""
@@ -42,6 +51,11 @@ class Place:
     tenant: str
     record: str
     field: str
+
+    @classmethod
+    def of(cls, row: Row, name: str) -> Self:
+        """Return the place of the secret ``name`` of a row."""
+        return cls(row.tenant_id, row.id, name)
 
     @property
     def authenticated(self) -> bytes:

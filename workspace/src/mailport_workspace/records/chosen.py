@@ -46,6 +46,6 @@ class RecordStoreKeys:
         key = new_signing_key()
         async with self._store.write(actor.tenant) as rows:
             row = await rows.ensure_tenant_secrets(SECRETS)
-            row.secrets = {SIGNING_KEY: self._ring.seal(key, Place(row.tenant_id, row.id, SIGNING_KEY))}
+            row.secrets = {SIGNING_KEY: self._ring.seal(key, Place.of(row, SIGNING_KEY))}
             await rows.add(*changed_fields(actor, "record store", {}, {SIGNING_KEY: "renewed"}))
         return key

@@ -149,7 +149,7 @@ class WebhookRecords(RecordStore):
                 field=FIELD,
                 remedy="Enter the address, and make a key for it.",
             )
-        key = self._ring.open(row.secrets[SIGNING_KEY], Place(row.tenant_id, row.id, SIGNING_KEY))
+        key = self._ring.open(row.secrets[SIGNING_KEY], Place.of(row, SIGNING_KEY))
         return _Place(options.record_store_url, options.default_unit, key)
 
 

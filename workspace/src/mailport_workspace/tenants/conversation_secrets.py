@@ -30,7 +30,7 @@ async def signing_secret(rows: TenantRows, ring: KeyRing) -> bytes:
     """Return the secret that signs new ids; the first one is made here."""
     row = await rows.ensure_tenant_secrets(NAME)
     if not row.secrets:
-        place = Place(row.tenant_id, row.id, "1")
+        place = Place.of(row, "1")
         row.secrets = {"1": ring.seal(base64.b64encode(secrets.token_bytes(_LENGTH)).decode(), place)}
     return _opened(row, ring)[0]
 
@@ -38,4 +38,4 @@ async def signing_secret(rows: TenantRows, ring: KeyRing) -> bytes:
 def _opened(row: TenantSecrets, ring: KeyRing) -> tuple[bytes, ...]:
     """Secrets are numbered in the order in which they were made."""
     numbers = sorted(row.secrets, key=int, reverse=True)
-    return tuple(base64.b64decode(ring.open(row.secrets[number], Place(row.tenant_id, row.id, number))) for number in numbers)
+    return tuple(base64.b64decode(ring.open(row.secrets[number], Place.of(row, number))) for number in numbers)

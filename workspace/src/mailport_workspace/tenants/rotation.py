@@ -39,7 +39,7 @@ async def _rotate(store: Store, ring: KeyRing, kind: type[Sealed], batch: int) -
 
 
 def _reseal(row: MailConfiguration | Inbox | TenantSecrets | Webhook, ring: KeyRing) -> bool:
-    fresh = {name: ring.reseal(sealed, Place(row.tenant_id, row.id, name)) for name, sealed in row.secrets.items()}
+    fresh = {name: ring.reseal(sealed, Place.of(row, name)) for name, sealed in row.secrets.items()}
     changed = fresh != row.secrets
     if changed:
         row.secrets = fresh

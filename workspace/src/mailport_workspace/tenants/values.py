@@ -63,7 +63,7 @@ def stored_of(row: MailConfiguration | Inbox | ConnectionTest, ring: KeyRing, *,
     opened = {}
     for name, sealed in row.secrets.items():
         try:
-            opened[name] = ring.open(sealed, Place(row.tenant_id, row.id, name))
+            opened[name] = ring.open(sealed, Place.of(row, name))
         except SealBroken:
             if not skip_broken:
                 raise
@@ -78,7 +78,7 @@ def masked_of(row: MailConfiguration | Inbox) -> dict[str, Any]:
 def keep(row: MailConfiguration | Inbox, stored: Stored, ring: KeyRing) -> None:
     """Put settings into a row, the secrets sealed."""
     row.values = dict(stored.values)
-    row.secrets = {name: ring.seal(secret, Place(row.tenant_id, row.id, name)) for name, secret in stored.secrets.items()}
+    row.secrets = {name: ring.seal(secret, Place.of(row, name)) for name, secret in stored.secrets.items()}
     row.version = (row.version or 0) + 1
     if isinstance(row, MailConfiguration):
         row.custom = dict(stored.custom)

@@ -95,7 +95,7 @@ class Credentials:
 
     def _opened(self, row: MailConfiguration | Inbox, name: str, sealed: str) -> str:
         try:
-            return self._ring.open(sealed, Place(row.tenant_id, row.id, name))
+            return self._ring.open(sealed, Place.of(row, name))
         except SealBroken:  # told where it is used
             return ""
 

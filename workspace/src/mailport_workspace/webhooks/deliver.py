@@ -151,7 +151,7 @@ class Deliveries:
 
     def _keys(self, webhook: Webhook) -> list[str]:
         names = [name for name in (SIGNING_KEY, FORMER_KEY) if name in webhook.secrets]
-        return [self._ring.open(webhook.secrets[name], Place(webhook.tenant_id, webhook.id, name)) for name in names]
+        return [self._ring.open(webhook.secrets[name], Place.of(webhook, name)) for name in names]
 
 
 def _settle(row: WebhookDelivery, outcome: _Outcome, moment: datetime) -> None:

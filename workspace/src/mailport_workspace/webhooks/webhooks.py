@@ -108,7 +108,7 @@ class Webhooks:
         actor.require_administrator()
         async with self._store.write(actor.tenant) as rows:
             row = await rows.webhook(webhook, for_update=True)
-            former = self._ring.open(row.secrets[SIGNING_KEY], Place(row.tenant_id, row.id, SIGNING_KEY))
+            former = self._ring.open(row.secrets[SIGNING_KEY], Place.of(row, SIGNING_KEY))
             key = self._give_key(row, former)
             await rows.add(*changed_fields(actor, _subject(row), {}, {SIGNING_KEY: "renewed"}))
         return NewWebhook(row.id, key)
@@ -161,7 +161,7 @@ class Webhooks:
     def _give_key(self, row: Webhook, former: str = "") -> str:
         key = new_signing_key()
         fresh = {SIGNING_KEY: key} | ({FORMER_KEY: former} if former else {})
-        row.secrets = {name: self._ring.seal(value, Place(row.tenant_id, row.id, name)) for name, value in fresh.items()}
+        row.secrets = {name: self._ring.seal(value, Place.of(row, name)) for name, value in fresh.items()}
         return key
 
 
