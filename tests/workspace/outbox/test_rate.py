@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailport_workspace.outbox.rate import RateLimit, rate_limit_of
+from mailport_workspace.tenants.options import Options
 from tests.workspace.outbox.conftest import in_memory
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,6 +62,4 @@ async def test_all_workers_share_the_limit(world, mail, clock):  # REL-03
 
 async def limit(desk, per_minute):
     """Limit the tenant's account."""
-    async with desk.world.store.write(desk.actor.tenant) as rows:
-        tenant = await rows.tenant()
-        tenant.options = {**tenant.options, "rate_limit": per_minute}
+    await Options(desk.world.store).save(desk.actor, {"rate_limit": per_minute})

@@ -82,6 +82,13 @@ class TenantOptions(BaseModel):
     default_unit: str = setting("Default", label="Default organisational unit", min_length=1, max_length=200)
     error_summary_address: MailAddress | None = setting(None, label="Error summary to")
     error_summary_hours: int = setting(24, label="Error summary every", help="Hours.", ge=1, le=744)
+    rate_limit: int = setting(
+        0,
+        label="Messages a minute",
+        help="That leave through the account, whichever worker sends; 0: no limit.",
+        ge=0,
+        le=100_000,
+    )
     record_store: RecordStoreChoice = setting(
         RecordStoreChoice.EMBEDDED, label="Records", choices={"embedded": "Here", "webhook": "In another system"}
     )
