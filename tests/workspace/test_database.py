@@ -90,11 +90,11 @@ async def test_a_role_that_passes_the_walls_is_told(postgres, database, caplog):
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_sqlite_is_set_up_to_be_shared(database):
-    """Write-ahead log, normal synchronous, 30 s of patience, foreign keys."""
+    """Write-ahead log, every commit on the disk, 30 s of patience, foreign keys."""
     found = {}
     for pragma in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys"):
         found[pragma] = await _look(database.owner, lambda c, p=pragma: c.exec_driver_sql(f"PRAGMA {p}").scalar())
-    assert found == {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 30000, "foreign_keys": 1}
+    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 30000, "foreign_keys": 1}
 
 
 async def test_writers_wait_for_each_other(world, store):

@@ -14,7 +14,8 @@ __all__ = ["WRITING", "make_engine"]
 WRITING = "mailport_writing"
 """The execution option of connections whose transactions write."""
 
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000")
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000")
+"""FULL: what is committed survives a power cut too. A mailbox may have deleted the message by then, a server taken the mail."""
 
 
 def make_engine(url: URL | str, *, foreign_keys: bool = True, **options: Any) -> AsyncEngine:
