@@ -9,9 +9,10 @@ import hashlib
 import re
 import secrets
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import SimpleNamespace
+from functools import partial
 from urllib.parse import quote
 
 from argon2 import PasswordHasher
@@ -26,10 +27,34 @@ from tests.workspace.forms import imap, smtp
 
 TINY_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _ID = re.compile(rb"\b[0-9a-f]{32}\b")
+_SEALED = {"mail_configurations", "account_states", "webhooks"}
+"""Tables whose rows only the application can make."""
+
 _KNOWN = {
     "api_tokens": {"scopes": ["mail:read"]},
     "connection_tests": {"report": {"passed": None, "rungs": []}},
     "records": {"type": "incident"},
+    "webhook_deliveries": {"event": "mail.sent"},
+}
+_TABLES = {
+    "connection": ["import_connections"],
+    "delivery": ["webhook_deliveries"],
+    "entry": ["outbox_entries"],
+    "file": ["record_attachments"],
+    "inbox": ["inboxes"],
+    "mail": ["journal_entries", "intake_entries", "quarantine"],
+    "mails": ["journal_entries", "intake_entries"],
+    "number": ["outside_numbers"],
+    "parent": ["records"],
+    "person": ["people"],
+    "record": ["records"],
+    "row": ["tab_rows"],
+    "rule": ["incoming_rules"],
+    "subject": ["inboxes"],
+    "test": ["connection_tests"],
+    "token": ["api_tokens"],
+    "user": ["users"],
+    "webhook": ["webhooks"],
 }
 _REFERRED = {
     "user_id": "users",
@@ -48,7 +73,17 @@ class Side:
     tenant: str
     marker: str
     token: str = ""
-    ids: list[str] = field(default_factory=list)
+    rows: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def ids(self):
+        """The ids of all rows."""
+        return [found for rows in self.rows.values() for found in rows]
+
+    def id_of(self, kind, number):
+        """Return the id of a row that fits where that kind is asked for; of any row where the kind tells nothing."""
+        fitting = [found for table in _TABLES.get(kind, self.rows) for found in self.rows[table]]
+        return fitting[number % len(fitting)]
 
 
 async def settle_two(workspace, path):
@@ -67,6 +102,8 @@ async def settle_two(workspace, path):
             await rows.use_api_token(Credential.parse(side.token).id, now() + timedelta(days=1))
         await workspace.configurations.save(actor, smtp(host=f"{side.marker}.example.test", custom={"note": side.marker}))
         await workspace.inboxes.create(actor, imap(name=side.marker))
+        hook = {"name": side.marker, "url": f"https://{side.marker}.example.test/", "events": ["mail.sent"]}
+        await workspace.webhooks.create(actor, hook)
         sides.append(side)
     for side in sides:
         _fill(path, side)
@@ -79,11 +116,14 @@ def _fill(path, side):
     made = {}
     with engine.begin() as connection:
         for table in (t for t in Base.metadata.sorted_tables if "tenant_id" in t.columns):
-            if table.name not in {"mail_configurations", "account_states"}:
+            if table.name not in _SEALED:
                 made[table.name] = new_id()
                 row = {"tenant_id": side.tenant, "id": made[table.name]}
                 connection.execute(table.insert().values({**_values(table, side, made), **row}))
-            side.ids += connection.scalars(table.select().with_only_columns(table.c.id).where(table.c.tenant_id == side.tenant))
+            owned = table.select().with_only_columns(table.c.id).where(table.c.tenant_id == side.tenant)
+            side.rows[table.name] = list(connection.scalars(owned))
+            for found in side.rows[table.name]:
+                made.setdefault(table.name, found)
     engine.dispose()
 
 
@@ -119,6 +159,30 @@ def _value(column, side):
     return 0 if isinstance(kind, Integer) else None
 
 
+@dataclass
+class Count:
+    """What was played."""
+
+    sequences: int = 0
+    calls: int = 0
+    statuses: Counter = field(default_factory=Counter)
+    called: set = field(default_factory=set)
+    succeeded: set = field(default_factory=set)
+
+    def note(self, call, status):
+        """Count one call."""
+        self.calls += 1
+        self.statuses[f"{status // 100}xx"] += 1
+        self.called.add(call.operation)
+        if status < 400:
+            self.succeeded.add(call.operation)
+
+    def __str__(self):
+        statuses = ", ".join(f"{times} {status}" for status, times in sorted(self.statuses.items()))
+        reached = f"{len(self.called)} operations called, {len(self.succeeded)} with success"
+        return f"{self.sequences} sequences, {self.calls} calls ({statuses}), {reached}"
+
+
 class World:
     """The application, and the file that it works on, put back to the start before every sequence."""
 
@@ -126,13 +190,15 @@ class World:
         self.app = app
         self.sides = sides
         self._watched = sqlite3.connect(path)
+        self._watched.execute("PRAGMA synchronous=OFF")  # the file is put back thousands of times, and nobody needs it later
         self._start = sqlite3.connect(":memory:")
         self._watched.backup(self._start)
         self._tables = [table.name for table in Base.metadata.sorted_tables if "tenant_id" in table.columns]
         self._is_changed = False
         self._version = self._data_version()
         self._untouched = [self._digest(side) for side in sides]
-        self.count = SimpleNamespace(sequences=0, calls=0, good=0)
+        self._others = [[side.tenant, *side.ids] for side in reversed(sides)]
+        self.count = Count()
 
     def close(self):
         self._watched.close()
@@ -140,22 +206,37 @@ class World:
 
     async def play(self, calls):
         """Make the calls of one sequence; each by its own tenant, with ids of both, also of what the sequence made."""
-        if self._is_changed:
-            self._start.backup(self._watched)
-            self._is_changed = False
+        self._put_back()
         self.count.sequences += 1
         made, seen = ([], []), list(self._untouched)
         for call in calls:
             mine, other = call.side, 1 - call.side
-            ids = [*made[mine], *made[other], *self.sides[mine].ids, *self.sides[other].ids]
-            request = call.request(ids, self.sides[mine].marker)
+            request = call.request(partial(self._pick, made, mine), self.sides[mine].marker)
             status, answer = await self._send(request, self.sides[mine].token)
-            self._check(request, status, answer, [self.sides[other].tenant, *self.sides[other].ids, *made[other]], other)
-            made[mine].extend({found.decode() for found in _ID.findall(answer)} - set(ids) - {self.sides[mine].tenant})
+            self.count.note(call, status)
+            self._check(request, status, answer, [*self._others[mine], *made[other]], other)
+            made[mine].extend(self._new(answer, made))
             if self._has_changed():
                 self._is_changed = True
                 assert self._digest(self.sides[other]) == seen[other], f"the other tenant's rows changed: {request}"
                 seen[mine] = self._digest(self.sides[mine])
+
+    def _put_back(self):
+        if self._is_changed:
+            self._start.backup(self._watched)
+            self._is_changed = False
+
+    def _pick(self, made, mine, wanted):
+        """Find the id that is wanted: every other time one that the sequence made, where it made one."""
+        whose = 1 - mine if wanted.is_foreign else mine
+        if wanted.number % 2 and made[whose]:
+            return made[whose][-1 - wanted.number // 2 % len(made[whose])]
+        return self.sides[whose].id_of(wanted.kind, wanted.number // 2)
+
+    def _new(self, answer, made):
+        """Return the ids in an answer that nobody had before."""
+        found = {found.decode() for found in _ID.findall(answer)}
+        return sorted(found.difference(*made, *self._others))
 
     def _has_changed(self):
         """Whether the application wrote since the last time that this was asked."""
@@ -166,8 +247,6 @@ class World:
         return self._watched.execute("PRAGMA data_version").fetchone()[0]
 
     def _check(self, request, status, answer, others, other):
-        self.count.calls += 1
-        self.count.good += status < 400
         assert status < 500, f"{status} for {request}: {answer!r}"
         assert self.sides[other].marker.encode() not in answer, f"the other tenant's rows are shown: {request}"
         shown = [row for row in others if row.encode() in answer and row not in repr(request)]
@@ -186,7 +265,7 @@ class World:
         method, path, query, own, body = request
         headers = {"authorization": f"Bearer {token}", "host": "mailport.example.test"} | own
         if body is not None:
-            headers |= {"content-type": "application/json", "content-length": str(len(body))}
+            headers |= {"content-length": str(len(body))}
         scope = {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "scheme": "https",
             "method": method, "path": path, "raw_path": quote(path).encode(), "query_string": query.encode(),
