@@ -71,7 +71,9 @@ def pem(pki):
 
 async def test_no_answer_and_no_log_line_shows_a_secret(ann, workspace, pem, caplog, monkeypatch):  # SEC-01
     """Neither what is stored, nor what was refused, nor what was only tested."""
-    monkeypatch.setattr("mailport_workspace.connection_tests.AT_ONCE", 10_000)  # nobody runs them, and each is to be kept
+    monkeypatch.setattr(
+        "mailport_workspace.tenants.connection_tests.AT_ONCE", 10_000
+    )  # nobody runs them, and each is to be kept
     for logger in ("mailport", "mailport_workspace", "uvicorn"):
         caplog.set_level(logging.DEBUG, logger)
     planted, said = [], []

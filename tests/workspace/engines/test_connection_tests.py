@@ -10,10 +10,10 @@ import pytest
 from mailport import Mailport
 from mailport.egress import EgressPolicy
 from mailport.errors import ConfigurationError, NotFound, PermissionDenied, Throttled
-from mailport_workspace.connection_tests import AT_ONCE, LOST, NEW_INBOX, OUTGOING, ConnectionTests
 from mailport_workspace.engines.local import LocalEngine
 from mailport_workspace.tables import AccountState, now
 from mailport_workspace.tenants.configuration import Configurations
+from mailport_workspace.tenants.connection_tests import AT_ONCE, LOST, NEW_INBOX, OUTGOING, ConnectionTests
 from mailport_workspace.tenants.inboxes import Inboxes
 from tests.workspace.forms import administrator, agent, imap
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailport.egress import EgressPolicy
-from mailport_workspace.http import WebClient
+from mailport_workspace.web import WebClient
 from tests.conftest import peer
 
 

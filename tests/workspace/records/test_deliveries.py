@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from mailport.egress import EgressPolicy
-from mailport_workspace.http import WebClient
 from mailport_workspace.tables import WebhookState
+from mailport_workspace.web import WebClient
 from mailport_workspace.webhooks.deliver import LEASE, Deliveries
 from mailport_workspace.webhooks.tell import tell
 from mailport_workspace.webhooks.webhooks import Webhooks

@@ -12,11 +12,11 @@ from mailport.errors import (
     TransportError,
     Unreachable,
 )
-from mailport_workspace.http import WebClient
 from mailport_workspace.records.chosen import RecordStoreKeys
 from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.records.webhook import BUDGET, WebhookRecords
 from mailport_workspace.tenants.options import Options
+from mailport_workspace.web import WebClient
 from tests.peers.record_system import RecordSystem
 from tests.peers.webhook_receiver import Fault
 

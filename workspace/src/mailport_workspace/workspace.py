@@ -8,11 +8,9 @@ from typing import Self
 from mailport_workspace.access.openid import OpenId
 from mailport_workspace.access.sign_ins import SignIns
 from mailport_workspace.access.tokens import Tokens
-from mailport_workspace.connection_tests import ConnectionTests
 from mailport_workspace.deployment.plugins import Plugins
 from mailport_workspace.deployment.shared_tokens import SharedTokens
 from mailport_workspace.engines.choosing import engine_of
-from mailport_workspace.http import WebClient
 from mailport_workspace.intake.poll import Poller
 from mailport_workspace.intake.quarantine import Quarantine
 from mailport_workspace.intake.queue import Intake
@@ -31,6 +29,7 @@ from mailport_workspace.records.webhook import WebhookRecords
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.store import Store
 from mailport_workspace.tenants.configuration import Configurations
+from mailport_workspace.tenants.connection_tests import ConnectionTests
 from mailport_workspace.tenants.imports import Imports
 from mailport_workspace.tenants.inboxes import Inboxes
 from mailport_workspace.tenants.incoming_rules import IncomingRules
@@ -42,6 +41,7 @@ from mailport_workspace.tenants.users import Users
 from mailport_workspace.upkeep.credentials import Credentials
 from mailport_workspace.upkeep.summary import Summaries
 from mailport_workspace.upkeep.upkeep import Upkeep
+from mailport_workspace.web import WebClient
 from mailport_workspace.webhooks.deliver import Deliveries
 from mailport_workspace.webhooks.webhooks import Webhooks
 

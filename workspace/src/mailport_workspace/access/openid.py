@@ -22,12 +22,12 @@ from joserfc.jwk import KeySet
 from mailport.errors import AuthenticationFailed, NotFound, Unreachable
 from mailport_workspace.access.credential import Credential
 from mailport_workspace.access.sign_ins import SignIns
-from mailport_workspace.http import WebClient
 from mailport_workspace.sealing import KeyRing, Place, SealBroken
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.store import Store
 from mailport_workspace.tables import Role, now
 from mailport_workspace.tenants.users import Users
+from mailport_workspace.web import WebClient
 
 __all__ = ["OpenId"]
 
@@ -96,7 +96,7 @@ class OpenId:
         provider = await self._provider()
         claims = await self._claims(provider, await self._token(provider, begun, code), begun.nonce)
         tenant = await self._tenant(claims)
-        if not isinstance(claims.get("email"), str) or claims.get("email_verified") is False:
+        if not isinstance(claims.get("email"), str) or claims.get("email_verified") is not True:
             raise _refused("The provider names no verified e-mail address.")
         name = str(claims.get("name") or claims["email"])
         actor = await self._users.known(tenant, email=claims["email"], name=name, role=self._role(claims))

@@ -16,8 +16,8 @@ from mailport_workspace.access.caller import Scope
 from mailport_workspace.api.access import WorkspaceOf, allowed
 from mailport_workspace.api.errors import below, can_fail_with
 from mailport_workspace.api.shapes import Form, Id, Input
-from mailport_workspace.connection_tests import LOST, NEW_INBOX, OUTGOING, Progress
 from mailport_workspace.tenants.actor import Actor
+from mailport_workspace.tenants.connection_tests import LOST, NEW_INBOX, OUTGOING, Progress
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["router"]

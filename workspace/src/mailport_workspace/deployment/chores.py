@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from mailport_workspace import connection_tests
 from mailport_workspace.engines import Job
 from mailport_workspace.intake import poll, queue
 from mailport_workspace.outbox import outbox
 from mailport_workspace.store import OperatorRows
+from mailport_workspace.tenants import connection_tests
 from mailport_workspace.upkeep import upkeep
 from mailport_workspace.webhooks import deliver
 from mailport_workspace.workspace import Workspace

@@ -16,7 +16,6 @@ from datetime import datetime
 from typing import Any
 
 from mailport.errors import ConfigurationError, MailportError, Throttled, Unreachable
-from mailport_workspace.http import Answer, WebClient
 from mailport_workspace.records.interface import (
     AttachedMail,
     PersonView,
@@ -42,6 +41,7 @@ from mailport_workspace.sealing import KeyRing, Place
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import now
 from mailport_workspace.tenants.options import options_of
+from mailport_workspace.web import Answer, WebClient
 from mailport_workspace.webhooks.signing import signed_headers
 
 __all__ = ["BUDGET", "SECRETS", "SIGNING_KEY", "WebhookRecords"]

@@ -19,9 +19,9 @@ from mailport.errors import (
     TransportError,
     Unreachable,
 )
-from mailport_workspace.http import Answer
 from mailport_workspace.records.interface import PersonView, RecordKind, RecordView
 from mailport_workspace.tables import new_id
+from mailport_workspace.web import Answer
 
 __all__ = [
     "FIELD",

@@ -17,12 +17,12 @@ from typing import Any
 import structlog
 
 from mailport.errors import MailportError
-from mailport_workspace.http import Answer, WebClient
 from mailport_workspace.observing import metrics
 from mailport_workspace.observing.context import working_on
 from mailport_workspace.sealing import KeyRing, Place
 from mailport_workspace.store import Store
 from mailport_workspace.tables import Webhook, WebhookDelivery, WebhookState, new_id, now
+from mailport_workspace.web import Answer, WebClient
 from mailport_workspace.webhooks.signing import signed_headers
 from mailport_workspace.webhooks.webhooks import FORMER_KEY, SIGNING_KEY
 

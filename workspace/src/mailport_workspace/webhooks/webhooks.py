@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from mailport.egress import EgressPolicy
 from mailport.errors import ConfigurationError, Problem
-from mailport_workspace.http import url_problem
 from mailport_workspace.queries.paging import Position
 from mailport_workspace.sealing import KeyRing, Place
 from mailport_workspace.store import Store, TenantRows
@@ -19,6 +18,7 @@ from mailport_workspace.tables import Webhook, WebhookDelivery, WebhookState, ne
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.audit import changed_fields
 from mailport_workspace.tenants.values import problems_of, refuse, refuse_unstorable
+from mailport_workspace.web import url_problem
 from mailport_workspace.webhooks.events import Event
 from mailport_workspace.webhooks.signing import new_signing_key
 

@@ -203,8 +203,7 @@ class ConnectionTests:
         """Put the settings of an unsaved form into the request, the secrets sealed for it."""
         form = split(account, self._mailport.protocol(account.protocol))
         test.values = {**form.values, **({"custom": dict(form.custom)} if form.custom else {})}
-        seal, tenant = self._ring.seal, test.tenant_id
-        test.secrets = {name: seal(secret, Place(tenant, test.id, name)) for name, secret in form.secrets.items()}
+        test.secrets = {name: self._ring.seal(secret, Place.of(test, name)) for name, secret in form.secrets.items()}
 
     async def _account(self, actor: Actor, subject: str, form: Mapping[str, Any] | None) -> Account:
         actor.require_administrator()

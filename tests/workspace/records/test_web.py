@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mailport.egress import EgressPolicy
 from mailport.errors import ConfigurationError, TimedOut, TransportError, Unreachable
-from mailport_workspace.http import Answer, WebClient, url_problem
+from mailport_workspace.web import Answer, WebClient, url_problem
 from tests.peers.ports import free_port
 from tests.peers.webhook_receiver import Fault, WebhookReceiver
 
