@@ -1,6 +1,7 @@
 """Sign-in with OpenID Connect."""
 
 import asyncio
+import secrets
 import socket
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -86,10 +87,27 @@ async def test_whom_the_provider_names_is_signed_in(browser, trusting):
     }
 
 
-async def test_the_role_is_that_of_today(browser, provider):
-    """Who is no administrator any more becomes an agent."""
+async def another_administrator(trusting, tenant):
+    """Make Dan one; the operator's actor."""
+    operator, password = Actor.operator(tenant), secrets.token_urlsafe(16)
+    await trusting.users.create(operator, email="dan@example.test", name="Dan", role=Role.ADMINISTRATOR, password=password)
+    return operator
+
+
+async def test_the_last_administrator_stays_one(browser, provider, caplog):
+    """Whatever role the provider names; the log says so."""
+    await browser.get(await sent(browser))
+    provider.claims["roles"] = "helper"
+    assert (await browser.get(await sent(browser))).status_code == 303
+    assert (await browser.get("/session")).json()["role"] == "administrator"
+    assert "the last administrator" in caplog.text
+
+
+async def test_the_role_is_that_of_today(browser, provider, trusting):
+    """Who is no administrator any more becomes an agent, where there is another one."""
     await browser.get(await sent(browser))
     before = (await browser.get("/session")).json()
+    await another_administrator(trusting, before["tenant"])
     provider.claims["roles"] = "helper"
     await browser.get(await sent(browser))
     after = (await browser.get("/session")).json()
@@ -104,6 +122,8 @@ async def test_the_role_is_that_of_today(browser, provider):
         {"nonce": "another"},
         {"exp": int(time.time()) - 3600},
         {"email_verified": False},
+        {"email_verified": None},
+        {"email_verified": "true"},
         {"email": None},
         {"tenant": "Two"},
         {"tenant": None},
@@ -140,10 +160,7 @@ async def test_who_was_shut_out_stays_out(browser, trusting):
     """Whatever the provider says."""
     await browser.get(await sent(browser))
     session = (await browser.get("/session")).json()
-    operator = Actor.operator(session["tenant"])
-    await trusting.users.create(
-        operator, email="dan@example.test", name="Dan", role=Role.ADMINISTRATOR, password="correct horse battery"
-    )
+    operator = await another_administrator(trusting, session["tenant"])
     await trusting.users.change(operator, session["user"], active=False)
     assert (await browser.get(await sent(browser))).json()["code"] == "authentication.refused"
 

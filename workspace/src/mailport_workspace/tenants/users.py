@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+from collections.abc import Sequence
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -23,6 +25,7 @@ __all__ = ["SHORTEST_PASSWORD", "Users"]
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024  # hashing takes time with the length, and anybody may try to sign in
 
+_log = logging.getLogger(__name__)
 _hasher = PasswordHasher()
 _address = TypeAdapter(MailAddress)
 
@@ -101,7 +104,7 @@ class Users:
     async def known(self, tenant: str, *, email: str, name: str, role: Role) -> Actor:
         """Return the user whom a trusted provider vouches for, with today's role; made where there is none.
 
-        Raises ``AuthenticationFailed`` for one who was shut out here.
+        The last administrator stays one. Raises ``AuthenticationFailed`` for one who was shut out here.
         """
         refuse_unstorable({"email": email, "name": name})
         address = _email(email)
@@ -114,7 +117,7 @@ class Users:
                 await rows.add(user)
             if not user.active:
                 raise AuthenticationFailed("This user may not sign in.", code="authentication.refused")
-            user.role = role
+            user.role = await _vouched_role(rows, user, role)
             await rows.add(*changed_fields(Actor.of(user), f"user {user.email}", before, _shown(user)))
         return Actor.of(user)
 
@@ -124,8 +127,21 @@ class Users:
             (await rows.user(user)).password_hash = hashed
 
 
+async def _vouched_role(rows: TenantRows, user: User, role: Role) -> Role:
+    """Return the role that a provider names, unless nobody would administer the tenant any more."""
+    others = [other for other in await rows.users() if other.id != user.id]
+    if role is Role.ADMINISTRATOR or user.role is not Role.ADMINISTRATOR or _administer(others):
+        return role
+    _log.warning("The provider names another role for the last administrator of the tenant, who stays one.")
+    return user.role
+
+
+def _administer(users: Sequence[User]) -> bool:
+    return any(user.active and user.role is Role.ADMINISTRATOR for user in users)
+
+
 async def _refuse_without_administrator(rows: TenantRows) -> None:
-    if not any(user.active and user.role is Role.ADMINISTRATOR for user in await rows.users()):
+    if not _administer(await rows.users()):
         raise ConfigurationError(
             "Somebody must be able to administer the tenant.",
             code="settings.last_administrator",
