@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from prometheus_client import generate_latest
 
 from mailport import Message
 from mailport.replying import reply
@@ -68,13 +69,20 @@ def postgres():
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def environment(request, tmp_path):
+def database(request, tmp_path):
+    """The URLs of the application, the operator and the owner, and what a copy of the database shows."""
+    if request.param == "sqlite":
+        urls = [f"sqlite+aiosqlite:///{tmp_path}/mailport.db"] * 3
+        return urls, lambda: b"".join(file.read_bytes() for file in tmp_path.glob("mailport.db*"))
+    server = request.getfixturevalue("postgres")
+    name = server.create()
+    return [server.url(role, name) for role in ("application", "operator", "owner")], lambda: server.dump(name)
+
+
+@pytest.fixture
+def environment(database):
     """The settings of a deployment whose accounts may reach this machine."""
-    urls = [f"sqlite+aiosqlite:///{tmp_path}/mailport.db"] * 3
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgres")
-        name = server.create()
-        urls = [server.url(role, name) for role in ("application", "operator", "owner")]
+    urls, _ = database
     names = ("MAILPORT_DATABASE_URL", "MAILPORT_OPERATOR_DATABASE_URL", "MAILPORT_OWNER_DATABASE_URL")
     return {
         **dict(zip(names, urls, strict=True)),
@@ -200,8 +208,25 @@ class Journey:
         return f"{inbox.last_error} {mails}"
 
 
-async def test_a_mail_is_answered_and_its_thread_stays_together(workspace, workers, pair):  # SND-20, SND-26, TAB-04
-    """Two tenants at once: one incident each, with both mails and the answer; the bounce belongs to the answer."""
+def canaries(desk):
+    """The secrets of a desk, each as a piece that no encoding breaks up."""
+    values = {str(desk.outgoing.get(name, "")) for name in ("password", "client_secret_key", "private_key")} - {""}
+    return {value.splitlines()[len(value.splitlines()) // 2].encode() for value in values}
+
+
+async def everything_shown(workspace, journeys, dump, log):
+    """Whatever leaves the sealed columns: the database as a copy shows it, logs, exports, answers, metrics."""
+    shown = [await asyncio.to_thread(dump), log.read_bytes(), generate_latest()]
+    for journey in journeys:
+        asked = (workspace.transfer.export, workspace.configurations.read, workspace.inboxes.list)
+        shown += [repr(await ask(journey.actor)).encode() for ask in asked]
+    return b"".join(shown)
+
+
+async def test_a_mail_is_answered_and_its_thread_stays_together(
+    workspace, workers, pair, database, tmp_path
+):  # SND-20, SND-26, TAB-04, SEC-01
+    """Two tenants at once: one incident each with both mails and the answer, and its bounce; no secret is seen anywhere."""
     journeys = [await Journey.begin(workspace, f"Tenant {number}", desk) for number, desk in enumerate(pair)]
     ends = await asyncio.gather(*(journey.travel() for journey in journeys))
     for journey, (incident, answer, sent, bounce) in zip(journeys, ends, strict=True):
@@ -211,3 +236,6 @@ async def test_a_mail_is_answered_and_its_thread_stays_together(workspace, worke
         assert bounce.related_id == sent.journal_id
         assert bounce.record_id == incident.record.id
         assert answer.sender.mailbox == journey.desk.address
+    shown = await everything_shown(workspace, journeys, database[1], tmp_path / "log")
+    assert all(journey.desk.address.encode() in shown for journey in journeys)
+    assert [canary for desk in pair for canary in canaries(desk) if canary in shown] == []
