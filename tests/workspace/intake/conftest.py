@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import pytest
 
@@ -15,7 +14,8 @@ from mailport_workspace.intake.quarantine import Quarantine
 from mailport_workspace.intake.queue import Intake
 from mailport_workspace.intake.queues import Queues
 from mailport_workspace.intake.verdict import Mailbox, Verdict
-from mailport_workspace.tables import InboxCursor, Outcome, Webhook, now
+from mailport_workspace.tables import InboxCursor, Outcome, Webhook
+from tests.workspace.doubles import Clock, Nudges
 
 DESK = "desk@example.test"
 EVENTS = ["mail.received", "mail.quarantined", "inbox.failing", "account.refused"]
@@ -33,19 +33,6 @@ async def until(holds):
     async with asyncio.timeout(30):
         while not await holds():  # noqa: ASYNC110 - what is waited for is in a database
             await asyncio.sleep(0.02)
-
-
-class Clock:
-    """The present moment, moved on by a test."""
-
-    def __init__(self):
-        self._ahead = timedelta()
-
-    def __call__(self):
-        return now() + self._ahead
-
-    def advance(self, seconds):
-        self._ahead += timedelta(seconds=seconds)
 
 
 class System(MemoryMail):
@@ -81,17 +68,6 @@ class Clerk:
         self.failures.append(error.code)
         async with self.store.write(received.tenant) as rows:
             await settle(rows, Verdict(outcome=Outcome.FAILED, mailbox=Mailbox.FAILURE, last_error=error.message))
-
-
-@dataclass
-class Nudges:
-    """Stands for the engine where only asking for a job matters."""
-
-    asked: list = field(default_factory=list)
-
-    async def enqueue(self, kind, key):
-        self.asked.append((kind, key))
-        return True
 
 
 class Post:

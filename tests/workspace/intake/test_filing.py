@@ -48,7 +48,7 @@ async def test_pop3_deletes_what_was_processed_and_never_what_failed(post, mailb
     assert mailbox.messages() == [bad]
     entries = await post.entries()
     assert {subject: str(entry.finish) for subject, entry in entries.items()} == {"Mail 0": "done", "Mail 1": "done"}
-    post.clock.advance(60)
+    post.clock.forward(seconds=60)
     await post.poll()
     assert len(await post.outcomes()) == 2
 
@@ -72,7 +72,7 @@ async def test_what_a_crash_left_over_is_filed_in_the_next_session(post):
     await post.queues.save(post.actor, {"queue": "incoming", "active": False})
     await post.poll()
     await post.queues.save(post.actor, {"queue": "incoming", "active": True})
-    await post.work(post.tenant) if post.clock.advance(61) else await post.work()
+    await post.work(post.tenant) if post.clock.forward(seconds=61) else await post.work()
     assert (post.subjects(), (await post.entries())["Printer"].finish) == (["Printer"], "pending")
     await post.poll()
     assert (post.subjects("Archive"), post.clerk.seen) == (["Printer"], ["Printer"])
@@ -91,7 +91,7 @@ async def test_a_mailbox_that_refuses_is_asked_a_few_times_and_then_shown(post, 
     row = await post.row(inbox)
     assert (row.failures, row.last_error_code, row.backlog) == (0, "folder.read_only", 1)
     for _ in range(4):
-        post.clock.advance(60)
+        post.clock.forward(seconds=60)
         await post.poll()
     entry, journal = (await post.entries())["Printer"], (await post.journal())["Printer"]
     assert (entry.finish, entry.finish_attempts, post.subjects(), journal.outcome) == ("failed", 5, ["Printer"], "created")

@@ -17,7 +17,7 @@ async def test_an_inbox_shows_how_it_fares(post):  # LOG-03
     await post.poll()
     good = await post.row(inbox)
     assert (good.last_poll_at <= good.last_success_at, good.last_error, good.backlog) == (True, "", 1)
-    post.clock.advance(60)
+    post.clock.forward(seconds=60)
     post.system.faults.throttle = 5
     await post.poll()
     bad = await post.row(inbox)
@@ -36,13 +36,13 @@ async def test_an_inbox_without_progress_is_noticed_and_a_success_clears_it(post
     await post.poll()
     begun, post.system.gone = post.clock(), True
     for _ in range(2):
-        post.clock.advance(60)
+        post.clock.forward(seconds=60)
         await post.poll()
     assert await post.told() == ["inbox.failing"]
     row = await post.row(inbox)
     assert (post.clock() - begun <= timedelta(seconds=125), row.failures, bool(row.last_error)) == (True, 2, True)
     post.system.gone = False
-    post.clock.advance(120)
+    post.clock.forward(seconds=120)
     await post.poll()
     row = await post.row(inbox)
     assert (row.failures, row.last_error, row.last_error_code, await post.told()) == (0, "", "", ["inbox.failing"])
@@ -70,7 +70,7 @@ async def test_refused_credentials_are_asked_once(post):
     password, post.system.passwords[DESK] = post.system.passwords[DESK], "another"
     for _ in range(5):
         await post.poll()
-        post.clock.advance(1000)
+        post.clock.forward(seconds=1000)
     assert (post.system.failed_sign_ins, await post.told()) == (1, ["account.refused", "inbox.failing"])
     assert (await post.row(inbox)).failures == 5
     post.system.passwords[DESK] = password
@@ -89,11 +89,11 @@ async def test_a_server_that_asks_to_wait_is_left_alone_for_exactly_so_long(post
     async with post.store.read(post.tenant) as rows:
         state: AccountState = await rows.account_of_inbox(inbox)
     assert (await post.row(inbox)).next_poll_at == state.wait_until
-    post.clock.advance(480)
+    post.clock.forward(seconds=480)
     await post.world.inboxes.save(post.actor, inbox, {"archive_folder": "Done"})
     await post.poll()
     assert len(post.system.connections) == asked[0]
-    post.clock.advance((state.wait_until - post.clock()).total_seconds())
+    post.clock.forward(seconds=(state.wait_until - post.clock()).total_seconds())
     await post.poll()
     assert len(post.system.connections) == asked[0] + 1
 

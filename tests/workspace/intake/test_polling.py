@@ -63,7 +63,7 @@ async def test_a_slow_inbox_delays_no_other(post):
     polling = asyncio.create_task(post.poller.poll_shard("3"))
     await until(lambda: post.has_seen("Slow"))
     post.box().add(mail("Fast"))
-    post.clock.advance(50)  # not yet an interval since the first poll, and less than a lease
+    post.clock.forward(seconds=50)  # not yet an interval since the first poll, and less than a lease
     async with post.store.write(post.tenant) as rows:
         (await rows.inbox(fast)).next_poll_at = post.clock()
     await until(lambda: post.has_seen("Fast"))
@@ -88,7 +88,7 @@ async def test_who_lost_the_inbox_writes_nothing_more_about_it(post):
     post.box().add(mail("First"))
 
     async def overtaken(_received):
-        post.clock.advance(120)
+        post.clock.forward(seconds=120)
         post.box().add(mail("Second"))
         await post.poll(post.worker()[1])
 
@@ -150,9 +150,9 @@ async def test_the_interval_of_the_tenant_decides_when_an_inbox_is_due(post):
     await post.poll()
     row = await post.row(inbox)
     assert 95 <= (row.next_poll_at - row.last_poll_at).total_seconds() <= 100
-    post.clock.advance(94)
+    post.clock.forward(seconds=94)
     assert await post.due() == []
-    post.clock.advance(6)
+    post.clock.forward(seconds=6)
     assert len(await post.due()) == 1
 
 

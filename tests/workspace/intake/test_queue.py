@@ -24,7 +24,7 @@ async def _failed_for_good(post, *subjects):
         post.box().add(mail(subject))
     await post.poll()
     for _ in range(3):
-        post.clock.advance(200)
+        post.clock.forward(seconds=200)
         await post.work()
 
 
@@ -113,7 +113,7 @@ async def test_a_queue_that_is_not_active_keeps_its_mail(post):  # QUE-04
     await post.inbox()
     post.box().add(mail("Printer"))
     await post.poll()
-    post.clock.advance(100)
+    post.clock.forward(seconds=100)
     async with post.store.survey() as rows:
         assert await rows.due_intake(post.clock(), lost_before=post.clock()) == []
     await post.queues.save(post.actor, {"queue": "incoming", "active": True})
@@ -182,12 +182,12 @@ async def test_what_is_away_for_a_while_uses_up_no_attempt(post):
     post.box().add(mail("Printer"))
     await post.poll()
     for _ in range(8):
-        post.clock.advance(2000)
+        post.clock.forward(seconds=2000)
         await post.work()
     entry = (await post.entries())["Printer"]
     assert (entry.state, entry.attempts, entry.last_code) == ("queued", 0, "store.unavailable")
     post.clerk.does.clear()
-    post.clock.advance(2000)
+    post.clock.forward(seconds=2000)
     await post.work()
     assert await post.outcomes() == ["created"]
 
@@ -203,7 +203,7 @@ async def test_a_mail_that_takes_its_worker_with_it_again_and_again_is_parked(po
         async with post.store.write(post.tenant) as rows:
             for staged in await rows.staged_mails(state="queued"):
                 staged.entry.state, staged.entry.lease, staged.entry.leased_at = "claimed", "gone", post.clock()
-        post.clock.advance(61)
+        post.clock.forward(seconds=61)
         await post.work()
     entries = await post.entries()
     assert {subject: (entry.state, entry.attempts) for subject, entry in entries.items()} == {

@@ -49,7 +49,7 @@ async def test_the_same_message_is_stored_once(post):  # INB-23
     await post.poll()
     post.box().epoch += 1  # all keys and the cursor are void: the whole mailbox is listed anew
     post.box().add(mail("Scanner"))
-    post.clock.advance(60)
+    post.clock.forward(seconds=60)
     await post.poll()
     assert (post.clerk.seen, await post.outcomes()) == (["Printer", "Scanner"], ["created", "duplicate", "created"])
     assert (await post.cursor(inbox))["epoch"] == 2
@@ -63,7 +63,7 @@ async def test_a_copy_in_another_inbox_makes_no_second_record(post):
     for address in (DESK, "sales@example.test"):
         post.box(address).add(raw)
         await post.poll()
-        post.clock.advance(60)
+        post.clock.forward(seconds=60)
     post.box().add(mail("Printer", message_id="<two@customer.example.org>"))
     await post.poll()
     assert await post.outcomes() == ["created", "duplicate", "created"]
@@ -86,7 +86,7 @@ async def test_what_failed_before_may_come_again(post):
     await post.poll()
     post.clerk.does.clear()
     post.box().add(raw)
-    post.clock.advance(60)
+    post.clock.forward(seconds=60)
     await post.poll()
     assert await post.outcomes() == ["failed", "created"]
 
@@ -132,12 +132,12 @@ async def test_one_bad_message_delays_the_others_by_one_attempt_at_most(post, er
             post.system.broken[stored.uid] = error
     for _ in range(2):
         await post.poll()
-        post.clock.advance(61)
+        post.clock.forward(seconds=61)
         await post.work()
     assert sorted(post.clerk.seen) == ["Better", "Good"]
     for _ in range(6):
         await post.poll()
-        post.clock.advance(900)
+        post.clock.forward(seconds=900)
     ((held, _),) = await post.quarantine.list(post.actor)
     assert (held.code, post.subjects(), sorted(post.clerk.seen)) == (error.code, ["Bad"], ["Better", "Good"])
     post.system.broken.clear()
@@ -156,7 +156,7 @@ async def test_the_cursor_never_passes_a_message_that_is_not_stored(post):
     await post.poll()
     assert (await post.cursor(inbox))["uid"] == bad.uid - 1
     post.system.broken.clear()
-    post.clock.advance(60)
+    post.clock.forward(seconds=60)
     await post.poll()
     assert ((await post.cursor(inbox))["uid"], sorted(post.clerk.seen)) == (last.uid, ["Bad", "Better", "Good"])
 
@@ -169,7 +169,7 @@ async def test_a_message_that_leaves_before_it_could_be_read_holds_nothing_back(
     post.system.broken[bad.uid] = Refused("It is damaged.", code="read.damaged")
     await post.poll()
     post.box().remove(bad.uid)
-    post.clock.advance(60)
+    post.clock.forward(seconds=60)
     await post.poll()
     assert (await post.outcomes(), (await post.cursor(inbox))["uid"]) == (["deleted", "created"], last.uid)
 

@@ -41,7 +41,7 @@ async def test_a_mail_marked_as_spam_ends_and_its_sender_is_ignored(desk):  # PL
     ((_, journal),) = await desk.quarantine.list(desk.actor)
     await desk.quarantine.mark_spam(desk.actor, journal.id)
     desk.box().add(mail("Cheap watches"))
-    desk.clock.advance(60)
+    desk.clock.forward(seconds=60)
     await desk.poll()
     assert ((await desk.outcomes()), await _records(desk)) == (["ignored", "ignored"], [])
     async with desk.store.read(desk.tenant) as rows:

@@ -14,37 +14,8 @@ from mailport.testing.memory import MemoryMail, MemoryPlugin
 from mailport_workspace.outbox.drain import Limits
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.sealing import KeyRing, new_key
-from mailport_workspace.tables import now
 from mailport_workspace.tenants.configuration import Configurations
-
-
-class Clock:
-    """The present moment, moved forward by tests."""
-
-    def __init__(self):
-        self.ahead = timedelta()
-        self.standing = None
-
-    def __call__(self):
-        return (self.standing or now()) + self.ahead
-
-    def stop(self):
-        """Move by `forward` only: however busy the machine is, a moment is to the second."""
-        self.standing = now()
-
-    def forward(self, **by):
-        self.ahead += timedelta(**by)
-
-
-class Nudges:
-    """An engine that only remembers what was asked for."""
-
-    def __init__(self):
-        self.asked = []
-
-    async def enqueue(self, kind, key):
-        self.asked.append((kind, key))
-        return True
+from tests.workspace.doubles import Clock, Nudges
 
 
 class Desk:

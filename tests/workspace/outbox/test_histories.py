@@ -19,7 +19,8 @@ from mailport_workspace.tables import OutboxState
 from mailport_workspace.tables.outbox import FINAL
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.fresh import found_tenant
-from tests.workspace.outbox.conftest import Clock, in_memory
+from tests.workspace.doubles import Clock
+from tests.workspace.outbox.conftest import in_memory
 
 PEOPLE = ("ann@example.test", "bob@example.test", "eve@example.test")
 FAULTS = ("cut_after_handover", "cut_before_handover")
