@@ -1,12 +1,17 @@
 """The processes of a deployment, started and stopped as an operator does it."""
 
+import asyncio
 import signal
 import socket
 import time
 
 import httpx2
 import pytest
+from pydantic import ValidationError
+from starlette.responses import Response
 
+from mailport_workspace.deployment.serving import Server, listen
+from mailport_workspace.settings import WorkspaceSettings
 from tests.peers.ports import HOST, free_port
 
 
@@ -78,6 +83,31 @@ def test_a_port_that_is_taken_is_told(deployment, process):
         running = process("serve", "--port", taken.getsockname()[1])
         _, log = running.communicate(timeout=30)
     assert (running.returncode, "--port" in log, "Traceback" in log) == (3, True, False)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "is_believed"), [("127.0.0.1", True), ("10.0.0.0/8,127.0.0.0/8", True), ("10.0.0.1", False)]
+)
+async def test_who_calls_is_what_a_trusted_proxy_says(proxies, is_believed):
+    """The operator names them; what anybody else says of the caller does not count."""
+
+    async def said(scope, receive, send):
+        await Response(f"{scope['client'][0]} {scope['scheme']}")(scope, receive, send)
+
+    trusted = WorkspaceSettings(trusted_proxies=proxies).trusted_proxies
+    server = Server(said, listen(HOST, 0, field="--port"), proxies=trusted)
+    serving = asyncio.create_task(server.serve())
+    async with httpx2.AsyncClient() as client:
+        answer = await client.get(server.url, headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"})
+    server.should_exit = True
+    await serving
+    assert answer.text == ("192.0.2.7 https" if is_believed else f"{HOST} http")
+
+
+def test_a_proxy_that_is_no_address_is_refused():
+    """Else nobody would be believed, and nobody told."""
+    with pytest.raises(ValidationError, match="trusted_proxies"):
+        WorkspaceSettings(trusted_proxies="proxy.example.test")
 
 
 @pytest.mark.parametrize("alone", [True, False])

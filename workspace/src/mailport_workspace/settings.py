@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,6 +39,7 @@ class WorkspaceSettings(BaseSettings):
     ``openid_administrator`` makes an administrator.
 
     ``public_url`` is how people reach the service (``https://mail.example.org``), where a proxy stands before it;
+    ``trusted_proxies`` are the addresses and networks of that proxy: whose word counts about who calls.
     ``cors_origins`` are the web sites whose scripts may call the API with a token.
     A mail is tried ``max_attempts`` times by itself, with ``retry_waits`` minutes between the tries; the last wait repeats.
     ``retention_*`` is how many days the history of mails, their bytes, and finished tasks are kept; with 0 these go at once.
@@ -66,6 +68,7 @@ class WorkspaceSettings(BaseSettings):
     openid_role_claim: str = "roles"
     openid_administrator: str = "administrator"
     public_url: str = Field("", pattern=r"^(https?://[^\s/?#]+)?$")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1",)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     engine: str = ""
     worker_concurrency: int = Field(32, ge=1)
@@ -83,10 +86,17 @@ class WorkspaceSettings(BaseSettings):
     metrics_token: SecretStr | None = None
     metrics_by_tenant: bool = False
 
-    @field_validator("egress_allowed", "cors_origins", "retry_waits", mode="before")
+    @field_validator("egress_allowed", "trusted_proxies", "cors_origins", "retry_waits", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _real_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            ip_network(proxy)  # else the server would take it for a name, and trust nobody
+        return value
 
     @field_validator("retry_waits")
     @classmethod

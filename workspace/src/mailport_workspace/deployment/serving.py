@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,10 +31,21 @@ _FAREWELL = 10
 
 
 class Server(uvicorn.Server):
-    """Serves an application at a socket; the log goes our way, and signals are left to the process as a whole."""
+    """Serves an application at a socket; the log goes our way, and signals are left to the process as a whole.
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, server_header=False, timeout_graceful_shutdown=_FAREWELL))
+    Who calls, and by which scheme, is what one of the ``proxies`` says (X-Forwarded-For, X-Forwarded-Proto).
+    """
+
+    def __init__(self, app: ASGIApp, listening: socket.socket, *, proxies: Sequence[str] = ()) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=_FAREWELL,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+        )
+        super().__init__(config)
         self._listening = listening
 
     @property
@@ -69,7 +80,8 @@ async def serve(settings: WorkspaceSettings, *, host: str, port: int, works: boo
     """Serve the API, and work where ``works``, until the process is asked to end."""
     await prepare(settings)
     async with Workspace(settings) as workspace:
-        server = Server(application_of(workspace), listen(host, port, field="--port"))
+        listening = listen(host, port, field="--port")
+        server = Server(application_of(workspace), listening, proxies=settings.trusted_proxies)
         _log.info("The API is at %s%s.", server.url, PREFIX)
         await run(server, *metrics_of(workspace), worker=Worker(workspace) if works else None)
 
