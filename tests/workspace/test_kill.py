@@ -238,7 +238,7 @@ async def kills(traffic, count, mails, disturb=None):
         while workers.alive < at_once:
             workers.start(random.choice(POINTS), random.randint(1, 60))
         await traffic.hurry()
-        await asyncio.to_thread(workers.kill_one, random.uniform(0.0, 2.0) / at_once)
+        await asyncio.to_thread(workers.kill_one, random.uniform(0.0, 1.2) / at_once)
         if disturb is not None and workers.kills % 20 == 0:
             await asyncio.to_thread(disturb)
     await asyncio.to_thread(workers.end)

@@ -90,7 +90,7 @@ class Desk:
         async def settle(rows, verdict):
             self.verdicts.append(verdict)
             entry = await rows.intake_entry(received.journal_id)
-            await write_verdict(rows, entry, verdict, lambda inbox, mailbox: "leave", now())
+            await write_verdict(rows, await rows.in_hand(entry.id), verdict, lambda inbox, mailbox: "leave", now())
 
         return settle
 

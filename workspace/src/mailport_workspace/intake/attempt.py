@@ -68,11 +68,11 @@ class Settling:
 
     async def __call__(self, rows: TenantRows, verdict: Verdict) -> None:
         """Write the verdict in the caller's transaction. Raises ``LeaseLost`` where somebody else holds the mail."""
-        entry = await rows.leased_entry(self._mail.entry, self._mail.lease)
-        if entry is None:
+        mail = await rows.leased_in_hand(self._mail.entry, self._mail.lease)
+        if mail is None:
             raise LeaseLost("Another worker processes this mail by now, or a person took it away.")
-        entry.attempts = self._mail.attempts + 1
-        await write_verdict(rows, entry, verdict, self._mail.action_of, self._clock())
+        mail.entry.attempts = self._mail.attempts + 1
+        await write_verdict(rows, mail, verdict, self._mail.action_of, self._clock())
         self.outcome = verdict.outcome
 
 

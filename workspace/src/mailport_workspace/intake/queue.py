@@ -144,7 +144,7 @@ class Intake:
         entry.last_code = "mail.worker_lost"
         await rows.note(entry.journal_id, "process", said, state=StepState.FAILED, code=entry.last_code)
         verdict = Verdict(outcome=Outcome.FAILED, mailbox=Mailbox.FAILURE, last_error=said)
-        await write_verdict(rows, entry, verdict, self._action_of, moment)
+        await write_verdict(rows, await rows.in_hand(entry.id), verdict, self._action_of, moment)
 
 
 def _claimed(

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.verdict import Mailbox, Verdict
+from mailport_workspace.queries.intake import InHand
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import (
     FinishState,
@@ -29,16 +30,15 @@ ActionOf: TypeAlias = Callable[[Inbox | None, Mailbox], str]
 """Says what the mailbox of an inbox, which may be gone, does with a message, as ``mailport.transport.Action`` writes it."""
 
 
-async def write_verdict(rows: TenantRows, entry: IntakeEntry, verdict: Verdict, action_of: ActionOf, at: datetime) -> None:
-    """Write a verdict in the caller's transaction, which holds the entry."""
-    journal = await rows.journal_entry(entry.journal_id)
-    _write_history(journal, verdict)
-    await rows.add(*_steps(journal.id, verdict, at))
-    waits = _waits_for(verdict, entry)
-    await _write_quarantine(rows, journal.id, waits, at)
-    await _write_entry(rows, entry, verdict, action_of, is_parked=waits is not None, at=at)
-    journal.attempts = entry.attempts
-    await _tell(rows, journal, waits)
+async def write_verdict(rows: TenantRows, mail: InHand, verdict: Verdict, action_of: ActionOf, at: datetime) -> None:
+    """Write a verdict in the caller's transaction, which holds the mail."""
+    waits = _waits_for(verdict, mail.entry)
+    _write_history(mail.journal, verdict)
+    mail.journal.attempts = mail.entry.attempts
+    rows.add_later(*_steps(mail.journal.id, verdict, at))
+    _write_quarantine(rows, mail, waits, at)
+    _write_entry(mail, verdict, action_of, is_parked=waits is not None, at=at)
+    await _tell(rows, mail.journal, waits)
 
 
 def _write_history(journal: JournalEntry, verdict: Verdict) -> None:
@@ -67,29 +67,28 @@ def _waits_for(verdict: Verdict, entry: IntakeEntry) -> tuple[str, str] | None:
     return verdict.quarantine
 
 
-async def _write_quarantine(rows: TenantRows, journal: str, waits: tuple[str, str] | None, at: datetime) -> None:
-    row = await rows.quarantine_of(journal)
+def _write_quarantine(rows: TenantRows, mail: InHand, waits: tuple[str, str] | None, at: datetime) -> None:
+    row = mail.quarantined
     if waits is None:
         if row is not None and row.released_at is None:
             row.released_at = at
         return
     code, reason = waits[0], storable(waits[1])
     if row is None:
-        await rows.add(Quarantined(journal_id=journal, code=code, reason=reason, created_at=at))
+        rows.add_later(Quarantined(journal_id=mail.journal.id, code=code, reason=reason, created_at=at))
     else:
         row.code, row.reason, row.released_at, row.decision = code, reason, None, ""
 
 
-async def _write_entry(
-    rows: TenantRows, entry: IntakeEntry, verdict: Verdict, action_of: ActionOf, *, is_parked: bool, at: datetime
-) -> None:
+def _write_entry(mail: InHand, verdict: Verdict, action_of: ActionOf, *, is_parked: bool, at: datetime) -> None:
+    entry = mail.entry
     entry.state = IntakeState.PARKED if is_parked else IntakeState.DONE
     entry.lease, entry.leased_at, entry.finished_at = None, None, at
     entry.last_error = storable(verdict.last_error)
     entry.last_code = entry.last_code if verdict.last_error else ""
     if entry.finish is FinishState.DONE and entry.action.startswith("move:"):
         return  # an earlier attempt moved it: the inbox does not see it any more
-    entry.action = action_of(await rows.find_inbox(entry.inbox_id), verdict.mailbox)
+    entry.action = action_of(mail.inbox, verdict.mailbox)
     entry.finish = FinishState.DONE if entry.action == "leave" else FinishState.PENDING
     entry.finish_attempts = 0
 

@@ -25,6 +25,10 @@ class Bound:
         self._session.add_all(rows)
         await self._session.flush()
 
+    def add_later(self, *rows: TenantOwned) -> None:
+        """Insert rows together with the next statement, or at the end."""
+        self._session.add_all(rows)
+
     async def remove(self, row: TenantOwned) -> None:
         """Delete one row."""
         await self._session.delete(row)

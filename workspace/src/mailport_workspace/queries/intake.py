@@ -27,7 +27,7 @@ from mailport_workspace.tables import (
     Tenant,
 )
 
-__all__ = ["AcrossIntake", "DueInbox", "IntakeQueries", "Known", "StagedMail"]
+__all__ = ["AcrossIntake", "DueInbox", "InHand", "IntakeQueries", "Known", "StagedMail"]
 
 _WAITS = (IntakeState.QUEUED, IntakeState.CLAIMED)
 _SHORT = defer(JournalEntry.body_text, raiseload=True)
@@ -49,6 +49,16 @@ class StagedMail:
 
     entry: IntakeEntry
     journal: JournalEntry
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """A mail whose verdict is written: its place in the queue, its history, why it waited for a person, and its inbox."""
+
+    entry: IntakeEntry
+    journal: JournalEntry
+    quarantined: Quarantined | None
+    inbox: Inbox | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,27 @@ class IntakeQueries(Bound):
         query = select(IntakeEntry).where(IntakeEntry.id == entry, IntakeEntry.lease == lease)
         claimed = query.where(IntakeEntry.state == IntakeState.CLAIMED).with_for_update()
         return await self._session.scalar(claimed.execution_options(populate_existing=True))
+
+    async def in_hand(self, entry: str) -> InHand:
+        """Return a mail with all that a verdict changes, locked until the transaction ends. Raises ``NotFound``."""
+        return found(await self._in_hand(IntakeEntry.id == entry), "mail in a queue")
+
+    async def leased_in_hand(self, entry: str, lease: str) -> InHand | None:
+        """Return the same of a claimed mail while ``lease`` holds it."""
+        is_held = (IntakeEntry.lease == lease) & (IntakeEntry.state == IntakeState.CLAIMED)
+        return await self._in_hand((IntakeEntry.id == entry) & is_held)
+
+    async def _in_hand(self, wanted: ColumnElement[bool]) -> InHand | None:
+        query = (
+            select(IntakeEntry, JournalEntry, Quarantined, Inbox)
+            .join(JournalEntry, JournalEntry.id == IntakeEntry.journal_id)
+            .join(Quarantined, Quarantined.journal_id == IntakeEntry.journal_id, isouter=True)
+            .join(Inbox, Inbox.id == IntakeEntry.inbox_id, isouter=True)
+            .where(wanted)
+        )
+        locked = query.with_for_update(of=IntakeEntry).execution_options(populate_existing=True)
+        row = (await self._session.execute(locked)).one_or_none()
+        return InHand(*row) if row is not None else None
 
     async def queue_handlers(self) -> Sequence[QueueHandler]:
         """Return how the queues are worked off, as far as somebody said so, by their names."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import defer
 
@@ -52,20 +52,19 @@ class RecordQueries(Bound):
 
     async def next_number(self, name: str) -> int:
         """Return the next value of a counter; whoever asks next waits until this transaction ends, so that no gap is left."""
-        query = select(Counter).where(Counter.name == name).with_for_update().execution_options(populate_existing=True)
-        counter = await self._session.scalar(query)
-        if counter is None:
+        value = await self._advance(name, 1)
+        if value is None:
             await self._begin_counter(name)
-            counter = found(await self._session.scalar(query), "counter")
-        counter.value += 1
-        await self._session.flush()
-        return counter.value
+            value = await self._advance(name, 1)
+        return found(value, "counter")
 
     async def return_number(self, name: str) -> None:
         """Give back the number that this transaction took last."""
-        counter = found(await self._session.scalar(select(Counter).where(Counter.name == name)), "counter")
-        counter.value -= 1
-        await self._session.flush()
+        await self._advance(name, -1)
+
+    async def _advance(self, name: str, by: int) -> int | None:
+        change = update(Counter).where(Counter.name == name).values(value=Counter.value + by).returning(Counter.value)
+        return await self._session.scalar(change.execution_options(synchronize_session=False))
 
     async def _begin_counter(self, name: str) -> None:
         try:

@@ -17,13 +17,18 @@ __all__ = ["AcrossWebhooks", "WebhookQueries"]
 class WebhookQueries(Bound):
     """Of one tenant."""
 
+    _enabled: Sequence[Webhook] | None = None
+
     async def webhooks(self) -> Sequence[Webhook]:
         """Return all webhooks, by name."""
         return (await self._session.scalars(select(Webhook).order_by(Webhook.name))).all()
 
     async def enabled_webhooks(self) -> Sequence[Webhook]:
-        """Return the webhooks that are told of anything."""
-        return (await self._session.scalars(select(Webhook).where(Webhook.enabled).order_by(Webhook.name))).all()
+        """Return the webhooks that are told of anything; asked once in a transaction, in which much may happen."""
+        if self._enabled is None:
+            enabled = select(Webhook).where(Webhook.enabled).order_by(Webhook.name)
+            self._enabled = (await self._session.scalars(enabled)).all()
+        return self._enabled
 
     async def webhook(self, webhook: str, *, for_update: bool = False) -> Webhook:
         """Return one webhook. Raises ``NotFound``."""

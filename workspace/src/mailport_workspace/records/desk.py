@@ -147,7 +147,7 @@ class RecordDesk:
         async with self._records.work(actor.tenant) as work:
             row = await self._row(work, record)
             moment = self._clock()
-            await enter_once(
+            enter_once(
                 await work.rows(), row, ActivityKind.NOTE, key=f"note.{new_id()}", at=moment, author=actor.name, text=text
             )
             row.updated_at = moment

@@ -70,6 +70,7 @@ class EmbeddedWork(RecordWork):
         self._clock = clock
         self._begun: TenantRows | None = None
         self._catalogue: Catalogue | None = None
+        self._new: dict[str, Record] = {}
         self.author = ""
         self.is_settled = False
 
@@ -110,22 +111,34 @@ class EmbeddedWork(RecordWork):
         key = bounded_key(key)
         definition = await self._definition(kind)
         rows = await self.rows()
-        made = await rows.record_opened_by(key)
-        if made is not None:
-            return record_view(made, await self._definition(made.type))
-        values = new_values(definition, fields, title=title)
+        try:
+            values = new_values(definition, fields, title=title)
+        except ConfigurationError:
+            made = await self._made_by(rows, key)
+            if made is None:
+                raise
+            return made
         number = await rows.next_number(f"record.{kind}")
-        made = await rows.record_opened_by(key)  # who waited for the number may have waited for the same key
+        made = await self._made_by(rows, key)  # only now: who waited for the number may have waited for the same key
         if made is not None:
             await rows.return_number(f"record.{kind}")
-            return record_view(made, await self._definition(made.type))
+            return made
         row = self._new_record(definition, values, title=title, key=key, person=person)
         row.number = f"{definition.prefix}{number:0{_DIGITS}d}"
-        await rows.add(row)
-        at, author = self._clock(), self.author
-        await enter_once(rows, row, ActivityKind.CREATED, key=f"created.{key}", at=at, author=author, person=person)
-        await tell(rows, Event.RECORD_CREATED, _told(record_view(row, definition)))
+        await self._enter(rows, row, record_view(row, definition))
         return record_view(row, definition)
+
+    async def _made_by(self, rows: TenantRows, key: str) -> RecordView | None:
+        made = await rows.record_opened_by(key)
+        return record_view(made, await self._definition(made.type)) if made is not None else None
+
+    async def _enter(self, rows: TenantRows, row: Record, view: RecordView) -> None:
+        """Store a new record, begin its history, and tell of it."""
+        await rows.add(row)
+        self._new[row.id] = row
+        await tell(rows, Event.RECORD_CREATED, _told(view))
+        key = f"created.{row.opened_by}"
+        enter_once(rows, row, ActivityKind.CREATED, key=key, at=row.created_at, author=self.author, person=row.person_id)
 
     async def update(
         self, record: RecordRef, fields: Mapping[str, Any], *, key: str, state: str = "", reason: str = "", author: str = ""
@@ -141,18 +154,18 @@ class EmbeddedWork(RecordWork):
         changes = self._change(row, definition, fields, state)
         if not changes and not reason:
             return record_view(row, definition)
-        await enter_once(
-            rows, row, ActivityKind.CHANGED, key=key, at=self._clock(), author=author, text=reason, changes=changes
-        )
+        enter_once(rows, row, ActivityKind.CHANGED, key=key, at=self._clock(), author=author, text=reason, changes=changes)
         await tell(rows, Event.RECORD_UPDATED, {**_told(record_view(row, definition)), "changes": changes, "reason": reason})
         return record_view(row, definition)
 
     async def attach(self, record: RecordRef, mail: AttachedMail, *, person: str | None = None) -> None:
         """Put a mail with its files into the history of the record and of the person, once."""
         rows = await self.rows()
-        row = await self._locked(rows, record)
-        await enter_mail(rows, row, mail, person=person or row.person_id)
-        row.updated_at = self._clock()
+        made = self._new.pop(record.id, None)  # nothing but its beginning is in its history
+        row = made or await self._locked(rows, record)
+        await enter_mail(rows, row, mail, person=person or row.person_id, is_new=made is not None)
+        if made is None:
+            row.updated_at = self._clock()
 
     async def person(self, email: str) -> PersonView | None:
         """Return who writes under that address."""

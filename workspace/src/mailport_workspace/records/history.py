@@ -30,7 +30,7 @@ async def has_entered(rows: TenantRows, record: Record, key: str) -> bool:
     return await rows.activity_keyed(record.id, bounded_key(key)) is not None
 
 
-async def enter_once(
+def enter_once(
     rows: TenantRows,
     record: Record,
     kind: ActivityKind,
@@ -43,7 +43,7 @@ async def enter_once(
     person: str | None = None,
 ) -> None:
     """Enter something into the history; the caller holds the record and knows that it is not there yet."""
-    await rows.add(
+    rows.add_later(
         Activity(
             record_id=record.id,
             kind=kind,
@@ -57,10 +57,10 @@ async def enter_once(
     )
 
 
-async def enter_mail(rows: TenantRows, record: Record, mail: AttachedMail, *, person: str | None) -> None:
-    """Enter a mail with its files, if it is not there yet; the caller holds the record."""
+async def enter_mail(rows: TenantRows, record: Record, mail: AttachedMail, *, person: str | None, is_new: bool) -> None:
+    """Enter a mail with its files, if it is not there yet; the caller holds the record, or has just made it (``is_new``)."""
     key = f"mail.{mail.journal_id}"
-    if await has_entered(rows, record, key):
+    if not is_new and await has_entered(rows, record, key):
         return
     entry = Activity(
         id=new_id(),
@@ -74,9 +74,8 @@ async def enter_mail(rows: TenantRows, record: Record, mail: AttachedMail, *, pe
         journal_id=mail.journal_id,
         person_id=person,
     )
-    await rows.add(entry)
-    size = (await rows.raw_message(mail.raw_id)).size if mail.raw_id else 0
-    await rows.add(*_files(record, entry, mail, size))
+    size = await rows.raw_size(mail.raw_id) if mail.raw_id else 0
+    rows.add_later(entry, *_files(record, entry, mail, size))
 
 
 async def enter_outgoing(rows: TenantRows, record: RecordRef, journal: JournalEntry, text: str) -> None:
