@@ -148,15 +148,47 @@ async def test_closing_gives_back_what_takes_too_long(engines):
 async def test_at_most_so_many_jobs_at_once(engines):
     """The concurrency is a bound over all kinds."""
     work, engine = Work(0.05), engines.make(concurrency=3)
-    engine.job("drain", work)
+    for kind in ("drain", "poll"):
+        engine.job(kind, work)
     most = 0
     async with engines.work(engine):
         for key in range(10):
-            await engine.enqueue("drain", str(key))
+            await engine.enqueue(("drain", "poll")[key % 2], str(key))
         while len(work.runs) < 10:
             most = max(most, work.now.total())
             await asyncio.sleep(0.002)
     assert most == 3
+
+
+async def test_no_kind_takes_all_places(engines):
+    """Drains and webhooks that hang in silent servers leave room for polls and intake, and to each other."""
+    silent, work, engine = (
+        {kind: Work(60) for kind in ("drain", "webhooks")},
+        Work(),
+        engines.make(concurrency=8, drain_limit=0),
+    )
+    for kind in ("drain", "webhooks", "poll", "intake"):
+        engine.job(kind, silent.get(kind, work))
+    async with engines.work(engine):
+        for kind in ("drain", "webhooks"):
+            for key in range(10):
+                await engine.enqueue(kind, str(key))
+        await until(lambda: sum(one.now.total() for one in silent.values()) == 6)
+        for kind in ("poll", "intake"):
+            await engine.enqueue(kind, kind)
+        await until(lambda: work.runs == {"poll": 1, "intake": 1}, patience=5)
+    assert max(one.now.total() + one.cancelled for one in silent.values()) <= 4
+
+
+async def test_a_kind_that_has_its_share_goes_on_at_once(engines):
+    """When one of its jobs ends, the next of the same kind begins: nothing waits for the next look."""
+    work, engine = Work(0.01), engines.make(concurrency=2)
+    engine.job("drain", work)
+    for key in range(20):
+        await engine.enqueue("drain", str(key))
+    async with engines.work(engine):
+        await until(lambda: len(work.runs) == 20, patience=5)
+    assert max(work.most.values()) == 1
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from mailport.errors import ConfigurationError
 from mailport_workspace.engines import Engine, Job
+from mailport_workspace.engines.places import Places
 from mailport_workspace.settings import WorkspaceSettings
 
 __all__ = ["LocalEngine", "engine"]
@@ -43,7 +44,7 @@ class LocalEngine(Engine):
 
     def __init__(self, database: Path | None = None, *, concurrency: int = 32, drain_limit: float = 20.0) -> None:
         self._database = database
-        self._concurrency = concurrency
+        self._places = Places(concurrency)
         self._drain_limit = drain_limit
         self._jobs: dict[str, Job] = {}
         self._waiting: dict[_Item, None] = {}  # in the order in which they were asked for
@@ -57,6 +58,7 @@ class LocalEngine(Engine):
 
     def job(self, kind: str, run: Job) -> None:
         self._jobs[kind] = run
+        self._places.add(kind)
 
     async def enqueue(self, kind: str, key: str) -> bool:
         is_new = (kind, key) not in self._waiting
@@ -83,20 +85,21 @@ class LocalEngine(Engine):
     async def _start_jobs(self) -> None:
         while not self._is_closing:
             for item in [item for item in self._waiting if item not in self._running]:
-                if len(self._running) >= self._concurrency:
-                    break
-                self._start(item)
+                if self._places.has_room(item[0]):
+                    self._start(item)
             self._wake.clear()
             await self._wake.wait()
 
     def _start(self, item: _Item) -> None:
         del self._waiting[item]
+        self._places.take(item[0])
         task = asyncio.create_task(self._work(*item), name=f"{item[0]} {item[1]}")
         self._running[item] = task
         task.add_done_callback(lambda _: self._ended(item))
 
     def _ended(self, item: _Item) -> None:
         del self._running[item]
+        self._places.free(item[0])
         self._wake.set()
 
     async def _work(self, kind: str, key: str) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL
 
 from mailport.errors import ConfigurationError
 from mailport_workspace.engines import Engine, Job
+from mailport_workspace.engines.places import Places
 from mailport_workspace.engines.schema import SCHEMA
 from mailport_workspace.settings import WorkspaceSettings
 
@@ -64,6 +65,7 @@ class ProcrastinateEngine(Engine):
     def __init__(self, url: URL, *, concurrency: int = 32, drain_limit: float = 20.0, timeout: float = 60.0) -> None:
         self._url = url
         self._concurrency = concurrency
+        self._places = Places(concurrency)
         self._drain_limit = drain_limit
         self._timeout = timeout
         self._connector = PsycopgConnector()
@@ -71,7 +73,7 @@ class ProcrastinateEngine(Engine):
         self._kinds: list[str] = []
         self._pool: AsyncConnectionPool | None = None
         self._opening = asyncio.Lock()
-        self._worker: Worker | None = None
+        self._worker: _Worker | None = None
         self._closing = asyncio.Event()
         self._over: asyncio.Event | None = None
         self._at_work: set[int] = set()
@@ -83,6 +85,7 @@ class ProcrastinateEngine(Engine):
 
     def job(self, kind: str, run: Job) -> None:
         self._kinds.append(kind)
+        self._places.add(kind)
         self._app.task(name=kind, queue=kind, pass_context=True)(self._guarded(kind, run))
 
     async def enqueue(self, kind: str, key: str) -> bool:
@@ -124,14 +127,23 @@ class ProcrastinateEngine(Engine):
         async def guarded(context: JobContext, key: str) -> None:
             number = context.job.id or 0
             self._at_work.add(number)
+            self._places.take(kind)
+            self._divide()
             try:
                 await run(key)
             except Exception:  # one job's failure is its own
                 _log.exception("The job %s %s failed.", kind, key)
             finally:
                 self._at_work.discard(number)
+                self._places.free(kind)
+                self._divide()
 
         return guarded
+
+    def _divide(self) -> None:
+        """Let the worker fetch jobs of those kinds only that have room."""
+        if self._worker is not None:
+            self._worker.fetch_only(self._places.open_to(self._kinds))
 
     async def _open(self) -> None:
         async with self._opening:
@@ -170,7 +182,7 @@ class ProcrastinateEngine(Engine):
         await self._open()
         if self._closing.is_set():
             return
-        self._worker = Worker(
+        self._worker = _Worker(
             self._app,
             queues=self._kinds,
             concurrency=self._concurrency,
@@ -207,6 +219,17 @@ class ProcrastinateEngine(Engine):
             await self._app.job_manager.retry_job(row)
         except UniqueViolation:  # a newer one waits already: that one does the work
             await self._app.job_manager.finish_job(row, Status.FAILED, delete_job=True)
+
+
+class _Worker(Worker):
+    """A worker that is told which queues have room."""
+
+    def fetch_only(self, queues: list[str]) -> None:
+        """Fetch from these queues from now on, and look at once where one of them had no room."""
+        has_more = not set(queues) <= set(self.queues or ())
+        self.queues = queues
+        if has_more:
+            self._new_job_event.set()
 
 
 def _not_migrated() -> ConfigurationError:
