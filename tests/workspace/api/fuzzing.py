@@ -20,7 +20,7 @@ from sqlalchemy import JSON, DateTime, Enum, Integer, LargeBinary, String, creat
 
 from mailport_workspace.access.caller import Scope
 from mailport_workspace.access.credential import Credential
-from mailport_workspace.tables import Base, Role, User, new_id, now
+from mailport_workspace.tables import Base, IntakeState, MailDirection, Outcome, Role, User, new_id, now
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.fresh import found_tenant
 from tests.workspace.forms import imap, smtp
@@ -30,7 +30,15 @@ _ID = re.compile(rb"\b[0-9a-f]{32}\b")
 _SEALED = {"mail_configurations", "account_states", "webhooks"}
 """Tables whose rows only the application can make."""
 
+_PATIENCE = 200
+"""Turns of the event loop that the caller of a stream waits; then it hangs up."""
+
+_ADDRESSES = {"email", "sender"}
 _KNOWN = {
+    "intake_entries": {"state": IntakeState.PARKED},
+    "journal_entries": {"direction": MailDirection.INCOMING, "outcome": Outcome.QUARANTINED, "record_type": "incident"},
+    "outside_numbers": {"record_type": "incident"},
+    "quarantine": {"decision": ""},
     "api_tokens": {"scopes": ["mail:read"]},
     "connection_tests": {"report": {"passed": None, "rungs": []}},
     "records": {"type": "incident"},
@@ -42,8 +50,8 @@ _TABLES = {
     "entry": ["outbox_entries"],
     "file": ["record_attachments"],
     "inbox": ["inboxes"],
-    "mail": ["journal_entries", "intake_entries", "quarantine"],
-    "mails": ["journal_entries", "intake_entries"],
+    "mail": ["journal_entries"],
+    "mails": ["journal_entries"],
     "number": ["outside_numbers"],
     "parent": ["records"],
     "person": ["people"],
@@ -113,11 +121,11 @@ async def settle_two(workspace, path):
 def _fill(path, side):
     """Put one more row of the tenant into every table that takes one, and learn the ids of all of them."""
     engine = create_engine(f"sqlite:///{path}")
-    made = {}
+    tables = [table for table in Base.metadata.sorted_tables if "tenant_id" in table.columns]
+    made = {table.name: new_id() for table in tables if table.name not in _SEALED}
     with engine.begin() as connection:
-        for table in (t for t in Base.metadata.sorted_tables if "tenant_id" in t.columns):
+        for table in tables:
             if table.name not in _SEALED:
-                made[table.name] = new_id()
                 row = {"tenant_id": side.tenant, "id": made[table.name]}
                 connection.execute(table.insert().values({**_values(table, side, made), **row}))
             owned = table.select().with_only_columns(table.c.id).where(table.c.tenant_id == side.tenant)
@@ -130,14 +138,26 @@ def _fill(path, side):
 def _values(table, side, made):
     """Text that shows whose it is, and references to the rows that are there already."""
     values = {column.key: _value(column, side) for column in table.columns if column.default is None or _is_text(column)}
-    values |= {column.key: made.get(_REFERRED.get(column.key, ""), new_id()) for column in table.columns if _is_id(column)}
+    values |= {column.key: made.get(_REFERRED.get(column.key, ""), new_id()) for column in table.columns if _refers(column)}
     for key in table.foreign_key_constraints:
         values |= dict.fromkeys(key.columns.keys()[1:], made.get(key.referred_table.name))
     return {name: value for name, value in values.items() if value is not None} | _KNOWN.get(table.name, {})
 
 
+def _mail(marker):
+    """Return a mail with an attachment, all of it the tenant's."""
+    head = f"Subject: {marker}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    text = f"--b\r\nContent-Type: text/plain\r\n\r\n{marker}\r\n"
+    file = f"--b\r\nContent-Disposition: attachment; filename={marker}.txt\r\n\r\n{marker}\r\n--b--\r\n"
+    return f"{head}{text}{file}".encode()
+
+
 def _is_text(column):
-    return isinstance(column.type, String) and not isinstance(column.type, Enum) and not _is_id(column)
+    return isinstance(column.type, String) and not isinstance(column.type, Enum) and not _refers(column)
+
+
+def _refers(column):
+    return _is_id(column) or column.key in _REFERRED
 
 
 def _is_id(column):
@@ -146,17 +166,19 @@ def _is_id(column):
 
 def _value(column, side):
     if _is_text(column):
-        return f"{side.marker} {column.key}"
+        return f"{column.table.name}.{side.marker}@example.test" if column.key in _ADDRESSES else f"{side.marker} {column.key}"
     kind = getattr(column.type, "impl", column.type)
     if isinstance(kind, Enum):
         return next(iter(kind.enum_class))
     if isinstance(kind, DateTime):
         return now()
     if isinstance(kind, LargeBinary):
-        return f"Subject: {side.marker}\r\n\r\n".encode()
+        return _mail(side.marker)
     if isinstance(kind, JSON):
         return {}
-    return 0 if isinstance(kind, Integer) else None
+    if isinstance(kind, Integer):
+        return len(_mail(side.marker)) if column.key == "size" else 0
+    return None
 
 
 @dataclass
@@ -272,12 +294,17 @@ class World:
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
             "root_path": "", "client": ("192.0.2.1", 1), "server": ("mailport.example.test", 443),
         }  # fmt: skip
-        messages = iter([{"type": "http.request", "body": body or b"", "more_body": False}])
+        messages = [{"type": "http.request", "body": body or b"", "more_body": False}]
         sent = []
 
         async def receive():
-            await asyncio.sleep(0)
-            return next(messages, {"type": "http.disconnect"})
+            if messages:
+                return messages.pop()
+            for _ in range(_PATIENCE):
+                if sent and not sent[-1].get("more_body", True):
+                    break
+                await asyncio.sleep(0)
+            return {"type": "http.disconnect"}
 
         async def send(message):
             sent.append(message)

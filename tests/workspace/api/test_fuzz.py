@@ -9,6 +9,7 @@ import time
 import aiosqlite
 import pytest
 from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
 from hypothesis import HealthCheck, Phase, given, settings
 
 from mailport_workspace.api.access import WorkspaceOf
@@ -127,6 +128,17 @@ async def _shows(workspace: WorkspaceOf):
         return [inbox.name for inbox in await rows.sealed_rows(Inbox, after="", limit=100)]
 
 
+@broken.get("/broken/streams")
+async def _streams(workspace: WorkspaceOf):
+    """Show every tenant's inboxes, one after the other."""
+
+    async def names():
+        for name in await _shows(workspace):
+            yield name.encode()
+
+    return StreamingResponse(names())
+
+
 @broken.get("/broken/names")
 async def _names(workspace: WorkspaceOf):
     """Name every tenant."""
@@ -150,7 +162,13 @@ async def _fails():
 
 @pytest.mark.parametrize(
     ("path", "said"),
-    [("shows", "rows are shown"), ("names", "ids are shown"), ("changes", "rows changed"), ("fails", "500 for")],
+    [
+        ("shows", "rows are shown"),
+        ("streams", "rows are shown"),
+        ("names", "ids are shown"),
+        ("changes", "rows changed"),
+        ("fails", "500 for"),
+    ],
 )
 def test_a_broken_wall_is_found(world, runner, path, said):
     """What the sequences look for, they find in routes that do it."""
