@@ -1,10 +1,13 @@
 """Sign-in of people."""
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from mailport.errors import AuthenticationFailed, Throttled
+from mailport_workspace.access import sign_ins as limits
 from mailport_workspace.access.gates import network_of
 from mailport_workspace.access.sign_ins import BY_ACCOUNT, IDLE, LASTS, SignIns
 from mailport_workspace.tables import Role, now
@@ -92,13 +95,36 @@ async def test_a_new_password_signs_everybody_else_out(cy, visit, form):
 
 
 async def test_too_many_tries_for_an_account_are_refused(visit, form):  # SEC-06
-    """From whatever address they come; the answer says when to come back, and the right password does not help."""
-    for number in range(BY_ACCOUNT.burst):
-        answer = await visit(client=(f"192.0.2.{number}", 1)).post("/session", json=form | {"password": "wrong"})
+    """The answer says when to come back, and the right password does not help."""
+    for _ in range(BY_ACCOUNT.burst):
+        answer = await visit().post("/session", json=form | {"password": "wrong"})
         assert answer.status_code == 401
     answer = await visit().post("/session", json=form)
     assert (answer.status_code, answer.json()["code"]) == (429, "authentication.throttled")
     assert 0 < int(answer.headers["retry-after"]) <= BY_ACCOUNT.period.total_seconds() + 1
+
+
+async def test_a_stranger_keeps_no_user_out(visit, form):
+    """Who tries without end from one network is stopped there; the user comes from another."""
+    stranger = visit(client=("192.0.2.1", 1))
+    said = [(await stranger.post("/session", json=form | {"password": "wrong"})).status_code for _ in range(7)]
+    assert said == [401] * BY_ACCOUNT.burst + [429] * 2
+    assert (await visit().post("/session", json=form)).status_code == 201
+
+
+async def test_many_networks_guess_no_faster_than_all_may(workspace, form, monkeypatch):
+    """Those of one account count together, until its user is in."""
+    monkeypatch.setattr(limits, "BY_ACCOUNT_ANYWHERE", replace(limits.BY_ACCOUNT_ANYWHERE, burst=3))
+    at = now()
+    sign_ins = SignIns(workspace.store, workspace.users, lambda: at)
+    for number in range(3):
+        with pytest.raises(AuthenticationFailed):
+            await sign_ins.sign_in("One", form["email"], "wrong", address=f"192.0.2.{number}")
+    with pytest.raises(Throttled):
+        await sign_ins.sign_in("One", form["email"], form["password"], address="192.0.2.77")
+    at += limits.BY_ACCOUNT_ANYWHERE.period
+    for _ in range(4):
+        assert await sign_ins.sign_in("One", form["email"], form["password"], address="192.0.2.77")
 
 
 async def test_an_account_is_open_again_after_a_while(workspace, form):  # SEC-06

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -36,13 +36,14 @@ class Gates:
     async def enter(self, *tries: tuple[Limit, str]) -> None:
         """Count a try by each limit. Raises ``Throttled`` with the time to wait, and then counts it by none."""
         async with self._store.operate() as rows:
-            for limit, who in sorted(tries, key=lambda one: one[0].name):  # always in one order: nobody waits in a circle
+            for limit, who in _in_order(tries):
                 await self._enter(rows, limit, who)
 
-    async def leave(self, limit: Limit, who: str) -> None:
+    async def leave(self, *tries: tuple[Limit, str]) -> None:
         """Forget what was tried: who it was is known now."""
         async with self._store.operate() as rows:
-            await rows.open_gate(_key(limit, who))
+            for limit, who in _in_order(tries):
+                await rows.open_gate(_key(limit, who))
             await rows.forget_gates(self._clock() - _FORGOTTEN)
 
     async def _enter(self, rows: OperatorRows, limit: Limit, who: str) -> None:
@@ -63,6 +64,11 @@ def network_of(address: str) -> str:
     if ip.version == 6 and ip.ipv4_mapped is not None:  # else all of IPv4 would be one customer
         ip = ip.ipv4_mapped
     return str(ip) if ip.version == 4 else str(ip_network(f"{ip}/64", strict=False))
+
+
+def _in_order(tries: Sequence[tuple[Limit, str]]) -> Sequence[tuple[Limit, str]]:
+    """Return what is locked always in one order: nobody waits in a circle."""
+    return sorted(tries, key=lambda one: one[0].name)
 
 
 def _key(limit: Limit, who: str) -> str:

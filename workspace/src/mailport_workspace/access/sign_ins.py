@@ -19,6 +19,9 @@ from mailport_workspace.tenants.values import is_storable, refuse
 __all__ = ["SignIns"]
 
 BY_ACCOUNT = Limit(name="account", burst=5, period=timedelta(seconds=30))
+"""From one network: a stranger keeps nobody out who comes from elsewhere."""
+BY_ACCOUNT_ANYWHERE = Limit(name="account_anywhere", burst=100, period=timedelta(seconds=5))
+"""Loose: many networks at once guess no faster than this, and it takes as many to keep a user out."""
 BY_ADDRESS = Limit(name="address", burst=30, period=timedelta(seconds=2))
 LASTS = timedelta(hours=12)
 IDLE = timedelta(hours=2)
@@ -55,10 +58,11 @@ class SignIns:
         return await self.begin(actor)
 
     async def _checked(self, tenant: str, email: str, password: str, address: str) -> Actor:
-        account = f"{tenant}|{email.strip().lower()}"
-        await self._gates.enter((BY_ADDRESS, network_of(address)), (BY_ACCOUNT, account))
+        account, network = f"{tenant}|{email.strip().lower()}", network_of(address)
+        by_account = ((BY_ACCOUNT, f"{account}|{network}"), (BY_ACCOUNT_ANYWHERE, account))
+        await self._gates.enter((BY_ADDRESS, network), *by_account)
         actor = await self._users.sign_in(tenant, email, password)
-        await self._gates.leave(BY_ACCOUNT, account)
+        await self._gates.leave(*by_account)
         return actor
 
     async def begin(self, actor: Actor) -> Credential:
