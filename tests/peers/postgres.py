@@ -43,6 +43,10 @@ class Postgres:
         self.execute(f"CREATE DATABASE {name} OWNER owner TEMPLATE {template}")
         return name
 
+    def drop(self, database: str) -> None:
+        """Remove a database, whoever is still connected: hundreds of them would keep the disk busy."""
+        self.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
     def execute(self, statement: str, *, database: str = "postgres") -> None:
         """Run one statement as the superuser."""
         with self.connect(database) as connection:

@@ -57,17 +57,16 @@ def _sqlite_database(template, tmp_path):
     return Database(owner=url, application=url, operator=url, dump=dump)
 
 
-def _postgres_database(server):
-    name = server.create(template="migrated")
-    return Database(**{role: server.url(role, name) for role in server.roles}, dump=lambda: server.dump(name))
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request, tmp_path):
     """A database of this test's own."""
     if request.param == "sqlite":
-        return _sqlite_database(request.getfixturevalue("sqlite"), tmp_path)
-    return _postgres_database(request.getfixturevalue("postgres"))
+        yield _sqlite_database(request.getfixturevalue("sqlite"), tmp_path)
+        return
+    server = request.getfixturevalue("postgres")
+    name = server.create(template="migrated")
+    yield Database(**{role: server.url(role, name) for role in server.roles}, dump=lambda: server.dump(name))
+    server.drop(name)
 
 
 @pytest.fixture
