@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mailport.egress import EgressPolicy
-from mailport_workspace.tables import WebhookState
+from mailport_workspace.tables import WebhookDelivery, WebhookState, new_id
 from mailport_workspace.web import WebClient
 from mailport_workspace.webhooks.deliver import LEASE, Deliveries
 from mailport_workspace.webhooks.tell import tell
@@ -168,6 +168,19 @@ async def test_what_a_lost_worker_held_is_delivered_by_another(world, hook, deli
             assert await rows.due_webhooks(clock(), lost_before=clock() - LEASE) == due
         await deliveries.deliver(world.one.tenant)
         assert len(receiver.calls) == len(due)
+
+
+async def test_nobody_is_asked_to_deliver_to_a_webhook_that_is_switched_off(world, hook, webhooks, clock):
+    """What waits for it waits until it is switched on again."""
+    await webhooks.change(world.one, hook.id, {"enabled": False})
+    async with world.store.write(world.one.tenant) as rows:  # told in a transaction that began before
+        await rows.add(WebhookDelivery(id=new_id(), webhook_id=hook.id, event="mail.sent", payload={}, due_at=clock()))
+    for is_enabled in (False, True):
+        async with world.store.write(world.one.tenant) as rows:
+            (await rows.webhook(hook.id)).enabled = is_enabled
+        async with world.store.survey() as rows:
+            due = await rows.due_webhooks(clock(), lost_before=clock() - LEASE)
+        assert due == [world.one.tenant] * is_enabled
 
 
 async def test_a_private_address_is_refused_at_every_delivery(world, hook, store, clock, receiver, webhooks):

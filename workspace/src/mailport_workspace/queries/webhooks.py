@@ -73,7 +73,8 @@ class AcrossWebhooks(Across):
 
     async def due_webhooks(self, moment: datetime, *, lost_before: datetime) -> Sequence[str]:
         """Return the tenants with deliveries that are due at ``moment``, or claimed before ``lost_before`` and lost."""
-        is_due = _is_claimable(moment, lost_before)
+        is_told = WebhookDelivery.webhook_id.in_(select(Webhook.id).where(Webhook.enabled))  # else the job would find nothing
+        is_due = is_told & _is_claimable(moment, lost_before)
         return (await self._session.scalars(select(WebhookDelivery.tenant_id).where(is_due).distinct())).all()
 
 
