@@ -26,7 +26,7 @@ Settings = Annotated[
     Form,
     Body(
         description="Fields as in the form of the protocol; a secret that is left out or masked stays.",
-        examples=[{"protocol": "smtp", "host": "mail.example.org", "user_name": "desk@example.org", "password": "…"}],
+        examples=[{"protocol": "…", "host": "mail.example.org", "user_name": "desk@example.org", "password": "…"}],
     ),
 ]
 _CHANGES = can_fail_with(409, 412, 428)

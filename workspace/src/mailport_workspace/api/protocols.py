@@ -21,7 +21,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/protocols", tags=["protocols"], responses=can_fail_with(401, 403))
 
 Reader = Annotated[Actor, allowed(Scope.CONFIGURATION_READ)]
-Key = Annotated[str, Path(max_length=100, examples=["smtp"])]
+Key = Annotated[str, Path(max_length=100)]
 
 
 class Protocol(BaseModel):

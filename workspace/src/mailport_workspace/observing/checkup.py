@@ -78,4 +78,4 @@ def _plugins(settings: WorkspaceSettings) -> Iterator[Finding]:
     if titles:
         yield Finding.ok("plugins", f"Protocols: {titles}.")
     else:
-        yield Finding.failed("plugins", "No protocol is installed: no mail can be sent or read.", "pip install mailport-smtp")
+        yield Finding.failed("plugins", "No protocol is installed: no mail can be sent or read.", "Install the plugin of one.")
