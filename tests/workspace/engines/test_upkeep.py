@@ -198,6 +198,19 @@ async def test_a_summary_of_errors_only_if_there_are_any(workspace, one):  # LOG
     assert [said in text for said in ("The server is away.", "Nobody knows the sender.", "Strange", "Desk")] == [True] * 4
 
 
+async def test_a_summary_is_sent_once_for_its_period(workspace, one):
+    """Also where the process dies before it notes that, and more has failed since."""
+    await ask_for_summaries(workspace, one)
+    for former in ({}, {"until": (now() - timedelta(hours=2)).isoformat()}):
+        for reason in ("The server is away.", "The server is still away."):
+            await mail(workspace, one, timedelta(minutes=5), state=OutboxState.FAILED, finished_at=now(), reason=reason)
+            async with workspace.store.operate() as every:
+                await every.state(f"summary.{one.tenant}", former, now())
+            await workspace.upkeep.run()
+    async with workspace.store.read(one.tenant) as rows:
+        assert [entry.origin for entry in await rows.outbox()].count("summary") == 2
+
+
 async def test_nobody_asked_for_a_summary(workspace, one):
     """Without an address none is sent, whatever failed."""
     await mail(workspace, one, timedelta(minutes=5), state=OutboxState.FAILED, finished_at=now())

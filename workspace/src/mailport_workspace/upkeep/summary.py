@@ -50,7 +50,7 @@ class Summaries:
         if since is None:
             return False
         text = await self._text(tenant, since)
-        sent = bool(text) and await self._send(tenant, options, text)
+        sent = bool(text) and await self._send(tenant, options, text, await self._key(tenant))
         async with self._store.operate() as every:
             await every.state(_fact(tenant), {"until": self._clock().isoformat()}, self._clock())
         return sent
@@ -59,11 +59,19 @@ class Summaries:
         """Return when the period began, if it is over and somebody wants to know."""
         if options.error_summary_address is None:
             return None
-        async with self._store.survey() as every:
-            until = (await every.fact(_fact(tenant))).get("until")
+        until = await self._until(tenant)
         period = timedelta(hours=options.error_summary_hours)
         since = datetime.fromisoformat(until) if until else self._clock() - period
         return since if self._clock() - since >= period else None
+
+    async def _until(self, tenant: str) -> str:
+        """Return when the last period ended that is over; empty before the first one is."""
+        async with self._store.survey() as every:
+            return str((await every.fact(_fact(tenant))).get("until") or "")
+
+    async def _key(self, tenant: str) -> str:
+        """Return the key of this period's summary: whoever died before noting that it was sent does not send it again."""
+        return f"summary after {await self._until(tenant) or 'nothing'}"
 
     async def _text(self, tenant: str, since: datetime) -> str:
         async with self._store.read(tenant) as rows:
@@ -72,7 +80,7 @@ class Summaries:
             warnings = await self._credentials.warnings_in(rows)
         return "\n".join(_lines(since, mails, inboxes, warnings)) if mails or inboxes or warnings else ""
 
-    async def _send(self, tenant: str, options: TenantOptions, text: str) -> bool:
+    async def _send(self, tenant: str, options: TenantOptions, text: str, key: str) -> bool:
         try:
             sender = (await self._configurations.account(tenant)).user_name
         except ConfigurationError as error:
@@ -85,8 +93,12 @@ class Summaries:
             text=text,
             headers=(("Auto-Submitted", "auto-generated"),),
         )
-        await self._outbox.submit(tenant, message, origin="summary")
-        return True
+        try:
+            return (await self._outbox.submit(tenant, message, origin="summary", idempotency_key=key)).is_new
+        except ConfigurationError as error:
+            if error.code != "store.key_used":
+                raise
+            return False  # that of this period was sent, and more has failed since
 
 
 def _fact(tenant: str) -> str:
