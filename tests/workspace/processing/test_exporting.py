@@ -7,7 +7,7 @@ from lxml import etree
 
 from mailport import Attachment
 from mailport.errors import ConfigurationError
-from mailport_workspace.processing.about import read_case
+from mailport_workspace.processing.about import read_case, read_settings
 from mailport_workspace.processing.processors.export import document_of
 from mailport_workspace.processing.xml import as_document, check_stylesheet, read_records, transform
 from mailport_workspace.tables import Outcome
@@ -46,7 +46,7 @@ async def test_the_document_has_subject_id_body_and_key(exporting):  # XML-01
     assert (verdict.outcome, await exporting.all_records()) == (Outcome.EXPORTED, [])
     received = await exporting.stage(message.to_bytes())
     async with exporting.world.store.read(exporting.tenant) as rows:
-        case = await read_case(rows, received, exporting.world.ring)
+        case = await read_case(rows, received, await read_settings(rows, exporting.world.ring))
     case.text = "Text"
     root = etree.fromstring(document_of(case))
     found = {child.tag: child.text for child in root}

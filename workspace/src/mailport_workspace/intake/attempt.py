@@ -54,6 +54,7 @@ class Claimed:
     raw_id: str
     attempts: int
     raw: bytes | None
+    shared: dict[str, object]
     handler: HandlerSettings
     action_of: ActionOf
 
@@ -122,6 +123,7 @@ class Attempts:
             raw_id=mail.raw_id,
             message=Message.read(raw),
             attempt=mail.attempts + 1,
+            shared=mail.shared,
         )
 
     async def _failed(self, mail: Claimed, settling: Settling, error: Exception) -> None:

@@ -27,6 +27,8 @@ KIND = "intake"
 """The kind of its jobs; the key is a tenant."""
 _JOB_SECONDS = 15.0
 """After this time a job ends, and the next one goes on: other tenants want their turn."""
+_SMALL = 32 * 1024
+"""Bytes of a mail up to which it comes with its batch in any case."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +39,16 @@ class _Staged:
 
     journals: Collection[str]
     action_of: ActionOf
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What the mails of a batch have in common; ``raws`` are the bytes of those that came with it."""
+
+    handler: HandlerSettings
+    action_of: ActionOf
+    raws: Mapping[str, bytes]
+    shared: dict[str, object]
 
 
 class Intake:
@@ -113,8 +125,10 @@ class Intake:
                 entry.state, entry.lease, entry.leased_at = IntakeState.CLAIMED, lease, moment
             histories = await rows.journal_entries([entry.journal_id for entry in entries])
             raw_ids = {entry.id: histories[entry.journal_id].raw_id or "" for entry in entries}
-            raws = await rows.raw_messages(raw_ids.values()) if handler.data_with_dispatch and entries else {}
-        return [_claimed(entry, raw_ids[entry.id], raws, handler, staged.action_of) for entry in entries]
+            at_most = None if handler.data_with_dispatch else _SMALL
+            raws = await rows.raw_messages(raw_ids.values(), at_most=at_most) if entries else {}
+        batch = _Batch(handler, staged.action_of, raws, {})
+        return [_claimed(entry, raw_ids[entry.id], batch) for entry in entries]
 
     async def _renew(self, tenant: str, lease: str) -> None:
         async with self._store.write(tenant) as rows:
@@ -147,9 +161,7 @@ class Intake:
         await write_verdict(rows, await rows.in_hand(entry.id), verdict, self._action_of, moment)
 
 
-def _claimed(
-    entry: IntakeEntry, raw_id: str, raws: Mapping[str, bytes], handler: HandlerSettings, action_of: ActionOf
-) -> Claimed:
+def _claimed(entry: IntakeEntry, raw_id: str, batch: _Batch) -> Claimed:
     return Claimed(
         tenant=entry.tenant_id,
         entry=entry.id,
@@ -158,7 +170,8 @@ def _claimed(
         inbox=entry.inbox_id,
         raw_id=raw_id,
         attempts=entry.attempts,
-        raw=raws.get(raw_id),
-        handler=handler,
-        action_of=action_of,
+        raw=batch.raws.get(raw_id),
+        shared=batch.shared,
+        handler=batch.handler,
+        action_of=batch.action_of,
     )

@@ -29,7 +29,10 @@ class Mailbox(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A staged mail that is to be processed. ``attempt`` counts from 1; ``raw_id`` names its stored bytes."""
+    """A staged mail that is to be processed. ``attempt`` counts from 1; ``raw_id`` names its stored bytes.
+
+    ``shared`` is the same for all mails of a batch: what they have in common is read once, and kept there.
+    """
 
     tenant: str
     journal_id: str
@@ -37,6 +40,7 @@ class Received:
     raw_id: str
     message: Message
     attempt: int = 1
+    shared: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

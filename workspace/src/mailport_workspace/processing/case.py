@@ -18,7 +18,7 @@ from mailport_workspace.intake.content import storable
 from mailport_workspace.intake.verdict import Mailbox, Received, StepNote, Verdict
 from mailport_workspace.processing.xml import Imported
 from mailport_workspace.records.interface import AttachedMail, RecordRef
-from mailport_workspace.tables import ActivityKind, Outcome, StepState
+from mailport_workspace.tables import ActivityKind, JournalEntry, Outcome, StepState
 from mailport_workspace.tenants.handling import Handling
 from mailport_workspace.tenants.incoming_rules import Rule, RuleAction
 from mailport_workspace.tenants.options import TenantOptions
@@ -59,9 +59,9 @@ class Earlier:
 class Case:
     """A mail that is being processed. Everything but ``steps`` and ``person`` is decided before records are touched.
 
-    ``is_released`` says that a person took the mail out of quarantine: nothing keeps it from becoming a record. ``key`` begins
-    the key of everything it makes, so that the same mail makes nothing twice. ``stylesheet`` is that of the inbox's import
-    connection, and ``imported`` what it made of the mail, or why it did not.
+    ``is_released`` says that a person took the mail out of quarantine: nothing keeps it from becoming a record. ``entry`` is
+    its history as it was. ``stylesheet`` is that of the inbox's import connection, and ``imported`` what it made of the mail,
+    or why it did not.
     """
 
     received: Received
@@ -69,9 +69,7 @@ class Case:
     handling: Handling
     options: TenantOptions
     rules: RecognitionRules
-    at: datetime
-    key: str
-    size: int = 0
+    entry: JournalEntry
     incoming_rules: tuple[Rule, ...] = ()
     users: frozenset[str] = frozenset()
     keep_original: bool = False
@@ -84,6 +82,16 @@ class Case:
     imported: tuple[Imported, ...] | ConfigurationError = ()
     person: str | None = None
     steps: list[StepNote] = field(default_factory=list)
+
+    @property
+    def at(self) -> datetime:
+        """When the mail was stored."""
+        return self.entry.created_at
+
+    @property
+    def key(self) -> str:
+        """What the key of everything begins with that is made of the mail: the same mail makes nothing twice."""
+        return self.entry.id
 
     @property
     def message(self) -> Message:

@@ -23,7 +23,7 @@ _NOT_DEALT_WITH = frozenset({Outcome.FAILED, Outcome.DELETED, Outcome.TOO_LARGE}
 
 async def read_earlier(rows: TenantRows, case: Case) -> Earlier:
     """Return what the journal knows about this mail's copies, conversation, ancestors and numbers."""
-    entry = await rows.journal_entry(case.received.journal_id)
+    entry = case.entry
     twins = await rows.twins(entry) if entry.message_id else ()
     conversation = case.findings.get("conversation")
     return Earlier(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from mailport import Mailport
@@ -17,7 +17,7 @@ from mailport.policies.keywords import KeywordReply
 from mailport.policies.templates import BodyRecords
 from mailport_workspace.intake.verdict import Received, Settle, StepNote, Verdict
 from mailport_workspace.observing.context import working_on
-from mailport_workspace.processing.about import read_case
+from mailport_workspace.processing.about import TenantSettings, read_case, read_settings
 from mailport_workspace.processing.bounced import process_bounce
 from mailport_workspace.processing.case import Case, stored_text
 from mailport_workspace.processing.earlier import read_correspondents, read_earlier
@@ -38,7 +38,19 @@ from mailport_workspace.webhooks.tell import tell
 
 __all__ = ["Processing"]
 
+_KNOWN = "processing.known"
+_LARGE = 64 * 1024
+"""Bytes of a mail from which on it is looked at beside the event loop."""
+
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is read once for the mails of a batch."""
+
+    settings: TenantSettings
+    records: RecordStore
 
 
 class Processing:
@@ -63,7 +75,9 @@ class Processing:
     async def failed(self, received: Received, error: BaseException, settle: Settle) -> None:
         """End a mail whose processing failed for the last time: an incident tells of it, unless the tenant wants none."""
         with working_on(tenant=received.tenant, inbox=received.inbox_id, message=received.journal_id):
-            case = await self._case(received)
+            known = await self._known(received)
+            async with self._store.read(received.tenant) as rows:
+                case = await read_case(rows, received, known.settings)
             try:
                 await self._fail(case, error, settle)
             except (ConfigurationError, NotFound) as second:  # nothing may keep a failed mail from being parked
@@ -71,40 +85,54 @@ class Processing:
                 await self._fail(replace(case, options=case.options.model_copy(update=_NO_INCIDENT)), error, settle)
 
     async def _fail(self, case: Case, error: BaseException, settle: Settle) -> None:
-        async with self._records.work(case.received.tenant) as work:
+        records = (await self._known(case.received)).records
+        async with records.work(case.received.tenant) as work:
             verdict = await failure_record(work, case, error)
             await work.settle(partial(_finish, settle, verdict))
         _tell(verdict)
 
     async def _process(self, received: Received, settle: Settle) -> None:
-        case = await self._case(received)
-        await asyncio.to_thread(self._recognise, case)
-        await self._look_back(case)
+        known = await self._known(received)
+        async with self._store.read(received.tenant) as rows:
+            case = await read_case(rows, received, known.settings)
+            await self._recognise(case)
+            case.earlier = await read_earlier(rows, case)
+        await self._look_around(case, known.records)
         if case.handling.processor is Processor.EXPORT_XML and case.handling.import_connection:
             case.imported = await _transformed(case)
-        async with self._records.work(received.tenant) as work:
+        async with known.records.work(received.tenant) as work:
             verdict = replace(await _decide(work, case), conversation_id=_conversation_id(case))
             await work.settle(partial(_finish, settle, verdict))
         _tell(verdict)
 
-    async def _case(self, received: Received) -> Case:
-        async with self._store.read(received.tenant) as rows:
-            return await read_case(rows, received, self._ring)
+    async def _known(self, received: Received) -> _Known:
+        """Return what the tenant says, read once for the mails of a batch."""
+        known = received.shared.get(_KNOWN)
+        if not isinstance(known, _Known):
+            async with self._store.read(received.tenant) as rows:
+                settings = await read_settings(rows, self._ring)
+            known = _Known(settings, await self._records.for_batch(received.tenant))
+            received.shared[_KNOWN] = known
+        return known
 
-    def _recognise(self, case: Case) -> None:
-        """Look at the mail, which may be large: not in the event loop."""
+    async def _recognise(self, case: Case) -> None:
+        """Look at the mail; a large one would keep the event loop for too long."""
+        if case.entry.size > _LARGE:
+            await asyncio.to_thread(self._look_at, case)
+        else:
+            self._look_at(case)
+
+    def _look_at(self, case: Case) -> None:
         case.findings = self._mailport.recognise(case.message, case.rules)
         case.text = stored_text(case.message, case.findings, case.options)
-        case.rule = first_fitting(case.incoming_rules, case.message, text=case.text, size=case.size)
+        case.rule = first_fitting(case.incoming_rules, case.message, text=case.text, size=case.entry.size)
         case.note("recognise", "; ".join(f"{name}: {getattr(found, 'reason', '')}" for name, found in case.findings.items()))
 
-    async def _look_back(self, case: Case) -> None:
-        """Read what the journal knows, and who takes part in the records that the mail may change."""
-        async with self._store.read(case.received.tenant) as rows:
-            case.earlier = await read_earlier(rows, case)
+    async def _look_around(self, case: Case, records: RecordStore) -> None:
+        """Read who takes part in the records that the mail may change."""
         if case.finding("keyword", KeywordReply) is None and case.finding("template", BodyRecords) is None:
             return
-        async with self._records.work(case.received.tenant) as work:  # not settled: it only looks
+        async with records.work(case.received.tenant) as work:  # not settled: it only looks
             found = await concerned(work, replace(case, steps=[]))
         async with self._store.read(case.received.tenant) as rows:
             took_part = {record.id: await read_correspondents(rows, record) for record in found}

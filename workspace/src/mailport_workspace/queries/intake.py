@@ -200,9 +200,10 @@ class IntakeQueries(Bound):
         values = {"state": IntakeState.QUEUED, "lease": None, "leased_at": None}
         await self._session.execute(update(IntakeEntry).where(mine).values(**values))
 
-    async def raw_messages(self, raws: Iterable[str]) -> Mapping[str, bytes]:
-        """Return the bytes of several mails by their ids."""
+    async def raw_messages(self, raws: Iterable[str], *, at_most: int | None = None) -> Mapping[str, bytes]:
+        """Return the bytes of several mails by their ids, of those with ``at_most`` so many bytes."""
         query = select(RawMessage.id, RawMessage.content).where(RawMessage.id.in_(list(raws)))
+        query = query if at_most is None else query.where(RawMessage.size <= at_most)
         return {row.id: row.content for row in await self._session.execute(query)}
 
     async def journal_entries(self, journals: Iterable[str]) -> Mapping[str, JournalEntry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from mailport_workspace.queries.base import Bound, found
 from mailport_workspace.tables import (
@@ -13,6 +13,7 @@ from mailport_workspace.tables import (
     JournalEntry,
     MailDirection,
     OutsideNumber,
+    Quarantined,
     TabRow,
 )
 
@@ -23,6 +24,13 @@ _MOST_MAILS = 200
 
 class ProcessingQueries(Bound):
     """Of one tenant."""
+
+    async def mail_with_quarantine(self, journal: str) -> tuple[JournalEntry, Quarantined | None]:
+        """Return the history of a mail, and why it waits, or waited, for a person. Raises ``NotFound``."""
+        held = (Quarantined, Quarantined.journal_id == JournalEntry.id)
+        query = select(JournalEntry, Quarantined).join(*held, isouter=True).where(JournalEntry.id == journal)
+        entry, quarantined = found((await self._session.execute(query)).one_or_none(), "mail")
+        return entry, quarantined
 
     async def twins(self, entry: JournalEntry) -> Sequence[JournalEntry]:
         """Return the other incoming mails with the same Message-ID, the oldest first."""
@@ -57,12 +65,6 @@ class ProcessingQueries(Bound):
         """Return the rules for incoming mail, in their order."""
         return (await self._session.scalars(select(IncomingRule).order_by(IncomingRule.position, IncomingRule.id))).all()
 
-    async def incoming_rules_for(self, inbox: str) -> Sequence[IncomingRule]:
-        """Return the enabled rules that look at the mail of an inbox, in their order."""
-        fits = or_(IncomingRule.inbox_id.is_(None), IncomingRule.inbox_id == inbox)
-        query = select(IncomingRule).where(IncomingRule.enabled, fits)
-        return (await self._session.scalars(query.order_by(IncomingRule.position, IncomingRule.id))).all()
-
     async def incoming_rule(self, rule: str, *, for_update: bool = False) -> IncomingRule:
         """Return one rule. Raises ``NotFound``."""
         query = select(IncomingRule).where(IncomingRule.id == rule)
@@ -81,7 +83,3 @@ class ProcessingQueries(Bound):
         """Return one import connection. Raises ``NotFound``."""
         query = select(ImportConnection).where(ImportConnection.id == connection)
         return found(await self._session.scalar(query.with_for_update() if for_update else query), "import connection")
-
-    async def import_connection_named(self, name: str) -> ImportConnection | None:
-        """Return the import connection of that name, if there is one."""
-        return await self._session.scalar(select(ImportConnection).where(ImportConnection.name == name))

@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import ValidationError
 
-from mailport_workspace.records.types import BUILT_IN, RecordDefinition, extended
+from mailport_workspace.records.interface import RecordKind
+from mailport_workspace.records.types import BUILT_IN, RecordDefinition, extended, kind_of
 
 if TYPE_CHECKING:
     from mailport_workspace.store import TenantRows
 
-__all__ = ["Catalogue", "defined", "read_catalogue"]
+__all__ = ["Catalogue", "Types", "defined", "read_catalogue"]
 
 _log = logging.getLogger(__name__)
 
 Catalogue: TypeAlias = Mapping[str, RecordDefinition]
+
+
+class Types:
+    """The types of a tenant, and what processing needs to know of them, by name."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.kinds: Mapping[str, RecordKind] = {name: kind_of(definition) for name, definition in catalogue.items()}
 
 
 async def read_catalogue(rows: TenantRows) -> Catalogue:

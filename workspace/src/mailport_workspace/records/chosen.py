@@ -27,10 +27,16 @@ class ChosenRecords(RecordStore):
     @asynccontextmanager
     async def work(self, tenant: str) -> AsyncIterator[RecordWork]:
         """Begin a piece of work where the tenant keeps its records."""
-        async with self._store.read(tenant) as rows:
-            choice = options_of(await rows.tenant()).record_store
-        async with self._stores[choice].work(tenant) as work:
+        async with (await self._chosen(tenant)).work(tenant) as work:
             yield work
+
+    async def for_batch(self, tenant: str) -> RecordStore:
+        """Return the store that the tenant chose, for the mails of one batch."""
+        return await (await self._chosen(tenant)).for_batch(tenant)
+
+    async def _chosen(self, tenant: str) -> RecordStore:
+        async with self._store.read(tenant) as rows:
+            return self._stores[options_of(await rows.tenant()).record_store]
 
 
 class RecordStoreKeys:

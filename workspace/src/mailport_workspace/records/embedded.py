@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from mailport.errors import ConfigurationError, NotFound
-from mailport_workspace.records.catalogue import Catalogue, read_catalogue
+from mailport_workspace.records.catalogue import Catalogue, Types, read_catalogue
 from mailport_workspace.records.history import bounded_key, enter_mail, enter_once, has_entered, shown_changes
 from mailport_workspace.records.interface import (
     AttachedMail,
@@ -24,7 +24,7 @@ from mailport_workspace.records.interface import (
     RecordWork,
 )
 from mailport_workspace.records.people import known_person, make_person
-from mailport_workspace.records.types import RecordDefinition, kind_of
+from mailport_workspace.records.types import RecordDefinition
 from mailport_workspace.records.values import changed_values, new_values, read_value, state_named
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import ActivityKind, Record, new_id, now
@@ -39,19 +39,25 @@ _DIGITS = 6  # INC000042; larger numbers are longer
 class EmbeddedRecords(RecordStore):
     """The records that the workspace keeps itself."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, store: Store, *, clock: Callable[[], datetime] = now, types: Types | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._types = types
 
     @asynccontextmanager
     async def work(self, tenant: str) -> AsyncIterator[EmbeddedWork]:
         """Begin a piece of work; what was not settled at its end is undone."""
         with suppress(_NotSettled):
             async with AsyncExitStack() as transaction:
-                work = EmbeddedWork(self._store, tenant, transaction, self._clock)
+                work = EmbeddedWork(self._store, tenant, transaction, self._clock, self._types)
                 yield work
                 if not work.is_settled:
                     raise _NotSettled
+
+    async def for_batch(self, tenant: str) -> EmbeddedRecords:
+        """Return the store with the types of records as they are now."""
+        async with self._store.read(tenant) as rows:
+            return EmbeddedRecords(self._store, clock=self._clock, types=Types(await read_catalogue(rows)))
 
 
 class EmbeddedWork(RecordWork):
@@ -63,13 +69,14 @@ class EmbeddedWork(RecordWork):
         tenant: str,
         transaction: AsyncExitStack,
         clock: Callable[[], datetime],
+        types: Types | None = None,
     ) -> None:
         self._store = store
         self._tenant = tenant
         self._transaction = transaction
         self._clock = clock
         self._begun: TenantRows | None = None
-        self._catalogue: Catalogue | None = None
+        self._known = types
         self._new: dict[str, Record] = {}
         self.author = ""
         self.is_settled = False
@@ -84,7 +91,7 @@ class EmbeddedWork(RecordWork):
 
     async def kinds(self) -> Mapping[str, RecordKind]:
         """Return the types of records, by name."""
-        return {name: kind_of(definition) for name, definition in (await self._types()).items()}
+        return (await self._read_types()).kinds
 
     async def find(self, kind: str, value: str, *, by: str = "number") -> RecordView | None:
         """Return the record whose field ``by`` has the value, the newest of several."""
@@ -182,14 +189,17 @@ class EmbeddedWork(RecordWork):
         await self._transaction.aclose()
 
     async def _types(self) -> Catalogue:
+        return (await self._read_types()).catalogue
+
+    async def _read_types(self) -> Types:
         """Return the types; they are read beside the transaction, which need not begin for them."""
-        if self._catalogue is None:
+        if self._known is None:
             if self._begun is not None:
-                self._catalogue = await read_catalogue(self._begun)
+                self._known = Types(await read_catalogue(self._begun))
             else:
                 async with self._store.read(self._tenant) as rows:
-                    self._catalogue = await read_catalogue(rows)
-        return self._catalogue
+                    self._known = Types(await read_catalogue(rows))
+        return self._known
 
     async def _definition(self, kind: str) -> RecordDefinition:
         definition = (await self._types()).get(kind)

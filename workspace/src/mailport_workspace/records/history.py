@@ -45,6 +45,7 @@ def enter_once(
     """Enter something into the history; the caller holds the record and knows that it is not there yet."""
     rows.add_later(
         Activity(
+            id=new_id(),  # so that entries which are made together are stored together
             record_id=record.id,
             kind=kind,
             key=bounded_key(key),

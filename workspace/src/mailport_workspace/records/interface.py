@@ -144,3 +144,7 @@ class RecordStore(ABC):
     @abstractmethod
     def work(self, tenant: str) -> AbstractAsyncContextManager[RecordWork]:
         """Begin a piece of work for one tenant."""
+
+    async def for_batch(self, tenant: str) -> RecordStore:  # noqa: ARG002 - a store may have nothing to read before
+        """Return the store for the mails of one batch, which may read once what the tenant decides about its records."""
+        return self
