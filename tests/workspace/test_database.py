@@ -155,6 +155,31 @@ async def test_a_full_disk_is_told(world, store, database):
     assert await world.configurations.read(world.one)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_damaged_file_is_told(world, store, tmp_path):
+    """Pages of something else, or no database at all."""
+    await store.close()
+    path = tmp_path / "mailport.db"
+    for first in (4096, 0):
+        path.write_bytes(path.read_bytes()[:first] + b"x" * 400_000)
+        for log in tmp_path.glob("mailport.db-*"):
+            log.unlink()
+        with pytest.raises(Unreachable) as caught:
+            await world.configurations.read(world.one)
+        assert caught.value.code == "store.damaged"
+        await store.close()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_a_database_that_became_a_standby_is_told(world, store):
+    """At a fail-over the former primary reads only; trying again will help."""
+    with pytest.raises(Unreachable) as caught:
+        async with store.write(world.one.tenant) as rows:
+            await (await rows._session.connection()).execute(text("SET TRANSACTION READ ONLY"))
+            await rows.add(TabRow(tab=Tab.SENDERS, word="word"))
+    assert (caught.value.code, "standby" in caught.value.message) == ("store.unavailable", True)
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 async def test_a_value_that_the_database_cannot_hold_is_told(world, store):
     """A text that is too long for its column is an error of the one who sent it."""
