@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 
 @dataclass
 class OpenIdFake:
-    """`claims` are those of whoever signs in next; `overrides` spoil the token."""
+    """`claims` are those of whoever signs in next; `overrides` spoil the token; `described` counts."""
 
     issuer: str = ""
     client_id: str = "mailport"
@@ -24,6 +24,7 @@ class OpenIdFake:
     overrides: dict[str, Any] = field(default_factory=dict)
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
     published: RSAKey | None = None
+    described: int = 0
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def token(self, nonce: str) -> str:
@@ -39,6 +40,7 @@ def openid_app(fake: OpenIdFake) -> FastAPI:
 
     @app.get("/.well-known/openid-configuration")
     async def describe() -> dict[str, Any]:
+        fake.described += 1
         ends = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
         return {"issuer": fake.issuer} | {name: f"{fake.issuer}/{path}" for name, path in ends.items()}
 

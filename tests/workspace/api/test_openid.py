@@ -4,6 +4,8 @@ import asyncio
 import secrets
 import socket
 import time
+from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -11,10 +13,11 @@ import pytest
 import uvicorn
 from joserfc.jwk import RSAKey
 
+from mailport_workspace.access import openid
 from mailport_workspace.api.app import create_app
 from mailport_workspace.sealing import new_key
 from mailport_workspace.settings import WorkspaceSettings
-from mailport_workspace.tables import Role
+from mailport_workspace.tables import Role, now
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.fresh import found_tenant
 from mailport_workspace.workspace import Workspace
@@ -163,6 +166,19 @@ async def test_who_was_shut_out_stays_out(browser, trusting):
     operator = await another_administrator(trusting, session["tenant"])
     await trusting.users.change(operator, session["user"], active=False)
     assert (await browser.get(await sent(browser))).json()["code"] == "authentication.refused"
+
+
+async def test_a_stranger_does_not_make_us_ask_the_provider_without_end(browser, trusting, provider, monkeypatch):
+    """Who begins too often is refused, others are not; the provider is asked who it is every few minutes only."""
+    monkeypatch.setattr(openid, "BY_ADDRESS", replace(openid.BY_ADDRESS, burst=3, period=timedelta(hours=1)))
+    said = [(await browser.get("/session/openid")).status_code for _ in range(5)]
+    assert said == [303, 303, 303, 429, 429]
+    assert (await trusting.openid.begin(BASE, address="192.0.2.1"))[0].startswith(provider.issuer)
+    assert provider.described == 1
+    later = now() + timedelta(minutes=6)
+    monkeypatch.setattr(trusting.openid, "_clock", lambda: later)
+    await trusting.openid.begin(BASE, address="192.0.2.1")
+    assert provider.described == 2
 
 
 async def test_without_a_provider_there_is_no_such_sign_in(visit):

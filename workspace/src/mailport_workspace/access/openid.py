@@ -21,7 +21,8 @@ from joserfc.jwk import KeySet
 
 from mailport.errors import AuthenticationFailed, NotFound, Unreachable
 from mailport_workspace.access.credential import Credential
-from mailport_workspace.access.sign_ins import SignIns
+from mailport_workspace.access.gates import Gates, network_of
+from mailport_workspace.access.sign_ins import BY_ADDRESS, SignIns
 from mailport_workspace.sealing import KeyRing, Place, SealBroken
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.store import Store
@@ -36,6 +37,7 @@ _ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 _ENDS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _PLACE = Place("*", "openid", "state")
 _LEEWAY = 60
+_DESCRIBED_FOR = timedelta(minutes=5)
 _LIMIT, _TIMEOUT = 500_000, 20.0
 
 
@@ -70,11 +72,16 @@ class OpenId:
         self._sign_ins = sign_ins
         self._ring = ring
         self._web = web
+        self._gates = Gates(store, clock)
         self._clock = clock
+        self._described: tuple[datetime, Mapping[str, str]] | None = None
 
-    async def begin(self, redirect: str) -> tuple[str, str]:
-        """Return where to send the browser, and what it must bring back, sealed. Raises ``NotFound`` without a provider."""
-        provider = await self._provider()
+    async def begin(self, redirect: str, *, address: str) -> tuple[str, str]:
+        """Return where to send the browser at ``address``, and what it must bring back, sealed.
+
+        Raises ``NotFound`` without a provider, and ``Throttled``.
+        """
+        provider = await self._provider_for(address)
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         begun = _Begun(state, nonce, verifier, redirect, self._clock().isoformat())
         asked = {
@@ -90,10 +97,10 @@ class OpenId:
         url = f"{provider['authorization_endpoint']}?{urlencode(asked)}"
         return url, self._ring.seal(json.dumps(asdict(begun)), _PLACE)
 
-    async def finish(self, brought: str, *, state: str, code: str) -> Credential:
-        """Let in whom the provider names. Raises ``AuthenticationFailed``, and what ``WebClient`` raises."""
+    async def finish(self, brought: str, *, state: str, code: str, address: str) -> Credential:
+        """Let in whom the provider names. Raises ``AuthenticationFailed``, ``Throttled``, and what ``WebClient`` raises."""
         begun = self._begun(brought, state)
-        provider = await self._provider()
+        provider = await self._provider_for(address)
         claims = await self._claims(provider, await self._token(provider, begun, code), begun.nonce)
         tenant = await self._tenant(claims)
         if not isinstance(claims.get("email"), str) or claims.get("email_verified") is not True:
@@ -113,10 +120,17 @@ class OpenId:
             raise _refused("This sign-in took too long.")
         return begun
 
-    async def _provider(self) -> Mapping[str, str]:
+    async def _provider_for(self, address: str) -> Mapping[str, str]:
+        """Return how the provider described itself lately; a stranger does not make us ask it without end."""
         issuer = self._settings.openid_issuer
         if not issuer:
             raise NotFound("There is no sign-in by OpenID Connect here.", code="store.missing", remedy="Use a password.")
+        await self._gates.enter((BY_ADDRESS, network_of(address)))
+        if self._described is None or self._clock() - self._described[0] >= _DESCRIBED_FOR:
+            self._described = self._clock(), await self._provider(issuer)
+        return self._described[1]
+
+    async def _provider(self, issuer: str) -> Mapping[str, str]:
         described = await self._read(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         if described.get("issuer") != issuer or not all(isinstance(described.get(end), str) for end in _ENDS):
             raise _refused("The provider describes itself as another one.")

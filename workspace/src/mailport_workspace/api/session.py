@@ -16,7 +16,7 @@ from mailport_workspace.api.shapes import Input, Secret, Text
 from mailport_workspace.tables import Role
 from mailport_workspace.workspace import Workspace
 
-__all__ = ["give_cookie", "router"]
+__all__ = ["address_of", "give_cookie", "router"]
 
 router = APIRouter(prefix="/session", tags=["session"])
 
@@ -51,7 +51,7 @@ class Session(BaseModel):
 async def sign_in(form: SignInForm, request: Request, response: Response, workspace: WorkspaceOf) -> Session:
     """Sign in with e-mail address and password; the answer sets the cookie."""
     password = form.password.get_secret_value()
-    credential = await workspace.sign_ins.sign_in(form.tenant, form.email, password, address=_address(request))
+    credential = await workspace.sign_ins.sign_in(form.tenant, form.email, password, address=address_of(request))
     return await _begun(workspace, request, response, credential)
 
 
@@ -74,7 +74,7 @@ async def change_own_password(
 ) -> Session:
     """Set one's own password; every other browser is signed out, and this one has a new session."""
     current, new = form.current.get_secret_value(), form.new.get_secret_value()
-    credential = await workspace.sign_ins.change_password(caller.actor, current, new, address=_address(request))
+    credential = await workspace.sign_ins.change_password(caller.actor, current, new, address=address_of(request))
     return await _begun(workspace, request, response, credential)
 
 
@@ -107,5 +107,6 @@ def _shown(caller: Caller, credential: Credential | None) -> Session:
     )
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Return from where a request comes; empty where nobody knows."""
     return request.client.host if request.client else ""
