@@ -72,6 +72,51 @@ async def test_a_slow_inbox_delays_no_other(post):
     assert post.subjects("Archive", "slow@example.test") == ["Slow"]
 
 
+async def test_silent_inboxes_of_one_tenant_leave_room_for_others(post):
+    """Of the places of a shard a tenant gets some: its silent servers keep nobody else waiting."""
+    silent = [await post.inbox(f"silent{number}@example.test") for number in range(6)]
+    fine = await post.inbox(OTHER, actor=post.world.two)
+    for actor, inboxes in ((post.actor, silent), (post.world.two, [fine])):
+        async with post.store.write(actor.tenant) as rows:
+            for inbox in inboxes:
+                (await rows.inbox(inbox)).shard = 3
+    answered, poller = asyncio.Event(), post.worker(at_once=4, per_tenant=2)[1]
+    post.clerk.does["Slow"] = lambda _received: answered.wait()
+    for number in range(6):
+        post.box(f"silent{number}@example.test").add(mail("Slow"))
+    post.box(OTHER).add(mail("Fine"))
+    polling = asyncio.create_task(poller.poll_shard("3"))
+    await until(lambda: post.has_seen("Fine"))
+    await asyncio.sleep(1.2)  # one more look
+    assert post.clerk.seen.count("Slow") == 2
+    answered.set()
+    await polling
+    assert post.clerk.seen.count("Slow") == 6
+
+
+async def test_a_clock_that_is_put_back_stops_no_inbox(post):
+    """What was polled, claimed or saved in the future is due now."""
+    polled, claimed, saved = [await post.inbox(f"{name}@example.test") for name in ("polled", "claimed", "saved")]
+    post.clock.forward(hours=2)
+    async with post.store.write(post.tenant) as rows:
+        for inbox, values in {
+            polled: {"last_poll_at": post.clock(), "next_poll_at": post.clock() + timedelta(seconds=60)},
+            claimed: {"lease": "gone", "leased_until": post.clock() + timedelta(seconds=60)},
+            saved: {"next_poll_at": post.clock()},
+        }.items():
+            row = await rows.inbox(inbox)
+            for name, value in values.items():
+                setattr(row, name, value)
+    post.clock.forward(hours=-2)
+    await post.poll()
+    rows = [await post.row(inbox) for inbox in (polled, claimed, saved)]
+    assert all(
+        row.last_success_at and row.lease is None and row.next_poll_at < post.clock() + timedelta(seconds=60) for row in rows
+    )
+    await post.poll()
+    assert len(post.system.connections) == 3
+
+
 async def test_an_inbox_is_never_polled_twice_at_a_time(post):
     """Four workers look for what is due at once: each mailbox is opened once."""
     for number in range(10):

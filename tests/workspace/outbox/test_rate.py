@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,15 @@ def test_the_limit_is_used_up(per_minute):
         count, arrival = count + room, limit.advanced(arrival, moment, room)
         moment = max(moment, limit.opens_at(arrival))
     assert count >= per_minute * 5 * 0.98
+
+
+@pytest.mark.parametrize("per_minute", [1, 60, 6000])
+def test_a_clock_that_is_put_back_stops_nothing(per_minute):
+    """A moment that is further away than a burst reaches counts as none."""
+    limit = RateLimit(per_minute)
+    arrival = limit.advanced(None, START + timedelta(hours=2), 1)
+    assert limit.room(arrival, START) == limit.room(None, START)
+    assert limit.advanced(arrival, START, 1) == limit.advanced(None, START, 1)
 
 
 def test_a_limit_is_an_option_of_the_tenant():

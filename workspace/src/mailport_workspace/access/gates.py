@@ -49,10 +49,12 @@ class Gates:
     async def _enter(self, rows: OperatorRows, limit: Limit, who: str) -> None:
         at = self._clock()
         gate = await rows.gate(_key(limit, who), at)
-        early = max(gate.arrival, at) - at - limit.period * (limit.burst - 1)
+        was_put_back = gate.arrival > at + limit.period * (limit.burst + 1)  # the clock: nobody comes so far by trying
+        begin = at if was_put_back else max(gate.arrival, at)
+        early = begin - at - limit.period * (limit.burst - 1)
         if early > timedelta(0):
             raise _too_many(early.total_seconds())
-        gate.arrival = max(gate.arrival, at) + limit.period
+        gate.arrival = begin + limit.period
 
 
 def network_of(address: str) -> str:

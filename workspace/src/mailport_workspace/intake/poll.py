@@ -22,6 +22,8 @@ KIND = "poll"
 """The kind of its jobs; the key is a shard."""
 _AT_ONCE = 50
 """Inboxes of one shard that are polled at the same time."""
+_OF_ONE_TENANT = 10
+"""Of those, inboxes of the same tenant."""
 _LARGE_AT_ONCE = 4
 """Large messages that this process reads at the same time."""
 _LOOK = 1.0
@@ -46,11 +48,12 @@ class Poller:
         lease_seconds: float = LEASE_SECONDS,
         patience: float = 2.0,
         at_once: int = _AT_ONCE,
+        per_tenant: int = _OF_ONE_TENANT,
     ) -> None:
         self._store = store
         self._clock = clock
         self._seconds = lease_seconds
-        self._at_once = at_once
+        self._at_once, self._per_tenant = at_once, per_tenant
         self._means = Means(
             store=store,
             mailport=mailport,
@@ -67,25 +70,28 @@ class Poller:
         lease = new_id()
         renew, give_back = partial(self._renew, lease), partial(self._give_back, lease)
         async with kept(renew, give_back, seconds=self._seconds), _together() as running:
-            await self._begin(int(key), lease, running)
+            has_more = await self._begin(int(key), lease, running)
             while running:
                 await asyncio.wait(running, timeout=_LOOK)
-                if running:
-                    await self._begin(int(key), lease, running)
+                if running or has_more:
+                    has_more = await self._begin(int(key), lease, running)
 
-    async def _begin(self, shard: int, lease: str, running: set[asyncio.Task[None]]) -> None:
-        """Begin to poll what is due, as far as there is room."""
+    async def _begin(self, shard: int, lease: str, running: set[asyncio.Task[None]]) -> bool:
+        """Begin to poll what is due, as far as there is room; say whether there may be more."""
         moment = self._clock()
         until, room = moment + timedelta(seconds=self._seconds), self._at_once - len(running)
         if room <= 0:
-            return
+            return True
         async with self._store.operate() as rows:
             busy = [task.get_name() for task in running]  # also those whose lease ran out while the database was away
-            claimed = await rows.claim_inboxes(shard, moment, lease=lease, until=until, limit=room, busy=busy)
+            claimed = await rows.claim_inboxes(
+                shard, moment, lease=lease, until=until, limit=room, per_tenant=self._per_tenant, busy=busy
+            )
         for due in claimed:
             task = asyncio.create_task(visit(self._means, due, lease), name=due.inbox)
             running.add(task)
             task.add_done_callback(running.discard)
+        return len(running) >= self._per_tenant
 
     async def _renew(self, lease: str) -> None:
         async with self._store.operate() as rows:

@@ -29,14 +29,18 @@ class RateLimit:
 
     def room(self, arrival: datetime | None, moment: datetime) -> int:
         """Return how many messages may leave at ``moment``; ``arrival`` is the theoretical arrival time that is kept."""
-        if arrival is None or arrival <= moment:
-            return self._burst
-        ahead = (arrival - moment) / self._interval
+        ahead = (self._begin(arrival, moment) - moment) / self._interval
         return max(0, int(self._burst - ahead + 1e-9))
 
     def advanced(self, arrival: datetime | None, moment: datetime, count: int) -> datetime:
         """Return the theoretical arrival time after ``count`` more messages."""
-        return max(arrival or moment, moment) + count * self._interval
+        return self._begin(arrival, moment) + count * self._interval
+
+    def _begin(self, arrival: datetime | None, moment: datetime) -> datetime:
+        """One further away than a burst comes from another limit, or from before the clock was put back: it is none."""
+        if arrival is None or arrival > moment + (self._burst + 1) * self._interval:
+            return moment
+        return max(arrival, moment)
 
     def opens_at(self, arrival: datetime) -> datetime:
         """Return when the next message may leave."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import defer
@@ -29,6 +29,10 @@ from mailport_workspace.tables import (
 
 __all__ = ["AcrossIntake", "DueInbox", "InHand", "IntakeQueries", "Known", "StagedMail"]
 
+_SKEW = timedelta(minutes=1)
+"""By which the clocks of two workers may differ; what was done later than that was done before a clock was put back."""
+_NO_LEASE = timedelta(minutes=2)
+"""So far no lease reaches, whatever the clocks of others say."""
 _WAITS = (IntakeState.QUEUED, IntakeState.CLAIMED)
 _SHORT = defer(JournalEntry.body_text, raiseload=True)
 _NOT_DEALT_WITH = (Outcome.FAILED, Outcome.DELETED, Outcome.TOO_LARGE, Outcome.DUPLICATE)
@@ -289,13 +293,22 @@ class AcrossIntake(Across):
         return (await self._session.scalars(query.distinct())).all()
 
     async def claim_inboxes(
-        self, shard: int, moment: datetime, *, lease: str, until: datetime, limit: int, busy: Collection[str] = ()
+        self,
+        shard: int,
+        moment: datetime,
+        *,
+        lease: str,
+        until: datetime,
+        limit: int,
+        per_tenant: int,
+        busy: Collection[str] = (),
     ) -> Sequence[DueInbox]:
         """Claim due inboxes of a shard for one poll, those due first at the front, but none of ``busy``.
 
+        With those that are ``busy`` no tenant gets more than ``per_tenant``: its silent servers take nobody else's places.
         One is left where it is while another poll reads its mailbox, under whatever inbox or tenant (PLS-08).
         """
-        due = await self._due(shard, moment, limit, busy)
+        due = await self._due(shard, moment, limit, per_tenant, busy)
         claimed, taken = [], await self._taken(due, moment)
         for inbox in due:
             if inbox.mailbox_key and inbox.mailbox_key in taken:
@@ -306,8 +319,12 @@ class AcrossIntake(Across):
         await self._session.flush()
         return claimed
 
-    async def _due(self, shard: int, moment: datetime, limit: int, busy: Collection[str]) -> Sequence[Inbox]:
-        query = select(Inbox).where(Inbox.shard == shard, _is_due(moment), Inbox.id.not_in(busy))
+    async def _due(self, shard: int, moment: datetime, limit: int, per_tenant: int, busy: Collection[str]) -> Sequence[Inbox]:
+        is_busy = Inbox.id.in_(busy)
+        turn = func.row_number().over(partition_by=Inbox.tenant_id, order_by=(is_busy.desc(), Inbox.next_poll_at, Inbox.id))
+        turns = select(Inbox.id, turn.label("turn")).where(Inbox.shard == shard, _is_due(moment) | is_busy).subquery()
+        has_room = Inbox.id.in_(select(turns.c.id).where(turns.c.turn <= per_tenant))
+        query = select(Inbox).where(has_room, Inbox.shard == shard, _is_due(moment), ~is_busy)
         first = query.order_by(Inbox.next_poll_at).limit(limit)
         return (await self._session.scalars(first.with_for_update(skip_locked=True))).all()
 
@@ -320,7 +337,7 @@ class AcrossIntake(Across):
             return set()
         locking = select(Inbox).where(Inbox.id.in_(others)).with_for_update(skip_locked=True)
         locked = (await self._session.scalars(locking.execution_options(populate_existing=True))).all()
-        free = {row.id for row in locked if row.leased_until is None or row.leased_until <= moment}
+        free = {row.id for row in locked if row.leased_until is None or not moment < row.leased_until <= moment + _NO_LEASE}
         return {key for inbox, key in others.items() if inbox not in free}
 
     async def renew_inboxes(self, lease: str, until: datetime) -> None:
@@ -333,5 +350,8 @@ class AcrossIntake(Across):
 
 
 def _is_due(moment: datetime) -> ColumnElement[bool]:
-    is_free = or_(Inbox.leased_until.is_(None), Inbox.leased_until <= moment)
-    return Inbox.enabled & (Inbox.next_poll_at <= moment) & is_free
+    """Whether an inbox is to be polled, also where the clock was put back since its last poll or since it was claimed."""
+    last_thing = func.coalesce(Inbox.last_poll_at, Inbox.next_poll_at)  # one that was never polled was due when it was saved
+    is_time = or_(Inbox.next_poll_at <= moment, last_thing > moment + _SKEW)
+    is_free = or_(Inbox.leased_until.is_(None), Inbox.leased_until <= moment, Inbox.leased_until > moment + _NO_LEASE)
+    return Inbox.enabled & is_time & is_free
