@@ -29,7 +29,7 @@ QUIET = {
     "derandomize": False,  # as hypothesis does in CI: every part would play the same
     "phases": [Phase.generate, Phase.shrink],
 }
-ALL = int(os.environ.get("MAILPORT_FUZZ_SEQUENCES", "6000"))
+ALL = int(os.environ.get("MAILPORT_FUZZ_SEQUENCES", "2000"))
 """Sequences of the slow tier; by default what takes CI about a minute, see CONTRIBUTING.md."""
 
 PARTS = max(4, ALL // 5000)
