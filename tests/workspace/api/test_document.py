@@ -56,7 +56,7 @@ async def ask(client, case):
     return await client.request(made.method, made.url, headers=dict(made.headers), content=made.body)
 
 
-@pytest.mark.parametrize("examples", [300, pytest.param(5_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [300, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_every_answer_is_as_the_document_says(client, runner, examples):
     """In status, content type, headers and shape, whatever is asked; and it is never a failure of ours."""
     schema = schemathesis.openapi.from_dict(runner.run(client.get(f"{BASE}/api/v1/openapi.json")).json())
