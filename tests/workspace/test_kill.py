@@ -39,7 +39,7 @@ from tests.conftest import peer
 POINTS = ("claimed", "sending-committed", "answered", "result-committed", "staged", "processed", "acknowledged")
 DESK = "desk@example.test"
 KILLS = int(os.environ.get("MAILPORT_TEST_KILLS", "45"))
-"""Deaths in each of the three slow tests, with the other tests of deaths about 200 in all; five times as many mails go each way meanwhile."""
+"""Deaths in each of the three slow tests, with the other tests of deaths about 200; five times as many mails go each way."""
 
 
 class Traffic:
