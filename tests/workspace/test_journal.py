@@ -1,12 +1,9 @@
 """What is kept of mail: its bytes, its history, and what became of it."""
 
 import hashlib
-import re
-from pathlib import Path
 
 import pytest
 
-import mailport_workspace
 from mailport.errors import ConfigurationError, NotFound
 from mailport_workspace.tables import (
     Attempt,
@@ -95,11 +92,3 @@ async def test_nothing_refers_to_a_row_of_another_tenant(world, store):  # SEC-0
         with pytest.raises(ConfigurationError):
             async with store.write(world.one.tenant) as rows:
                 await rows.add(row)
-
-
-def test_the_workspace_names_no_protocol(mailport):  # PLG-01
-    """Everything it knows about a protocol comes from the registry."""
-    names = "|".join(sorted(protocol.key for protocol in mailport.protocols()))
-    sources = Path(mailport_workspace.__file__).parent.rglob("*.py")
-    found = {(path.name, *re.findall(rf"(?i)\b(?:{names})\b", path.read_text())) for path in sources}
-    assert {hit for hit in found if len(hit) > 1} == set()

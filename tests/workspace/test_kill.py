@@ -109,10 +109,10 @@ class Traffic:
             await connection.execute(update(IntakeEntry).where(is_queued, IntakeEntry.due_at > moment).values(due_at=moment))
             await connection.execute(update(AccountState).values(wait_until=None))
 
-    async def settled(self, patience=60.0):
-        """Wait until everything has come to its end."""
+    async def settled(self, patience=180.0):
+        """Wait until everything has come to its end, and what the dead held was taken over."""
         async with asyncio.timeout(patience):
-            while await self.under_way():
+            while await self.under_way() or any(await self.held_rows()):
                 await self.hurry()
                 await asyncio.sleep(0.3)
 
