@@ -17,7 +17,7 @@ def named(text):
     return {word for word in re.findall(r"[a-z0-9]+", words.lower()) if word in KEYS}
 
 
-def test_no_source_of_the_workspace_names_a_protocol():
+def test_no_source_of_the_workspace_names_a_protocol():  # PLG-01
     """Neither in what it does nor in what it says, apart from the demo."""
     paths = [path for path in SOURCES.rglob("*.py") if not DEMO & set(path.parts)]
     assert {str(path.relative_to(SOURCES)): found for path in paths if (found := named(path.read_text()))} == {}
