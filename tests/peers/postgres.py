@@ -70,7 +70,7 @@ class Postgres:
         """Stop at once, as `stop -m immediate` does: every connection is cut, the log is replayed at the next start."""
         assert self._process is not None
         self._process.send_signal(signal.SIGQUIT)
-        self._process.wait()
+        self._process.wait(60)
 
     def end(self) -> None:
         """Stop for good."""

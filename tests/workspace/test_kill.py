@@ -79,11 +79,12 @@ class Traffic:
 
     async def _accept(self, tenant, message):
         """Submit until it is accepted, as a program does whose database is away now and then."""
-        while True:
-            try:
-                return await self.workspace.outbox.submit(tenant, message, idempotency_key=message.message_id)
-            except MailportError:
-                await asyncio.sleep(0.1)
+        async with asyncio.timeout(120):
+            while True:
+                try:
+                    return await self.workspace.outbox.submit(tenant, message, idempotency_key=message.message_id)
+                except MailportError:
+                    await asyncio.sleep(0.1)
 
     def receive(self, count):
         """Put so many mails into the mailbox."""
