@@ -1,5 +1,6 @@
 """Who signs in."""
 
+import asyncio
 import secrets
 
 import pytest
@@ -69,6 +70,34 @@ async def test_who_was_shut_out_does_not_sign_in(world, ann, password):
     await world.users.change(world.one, ann, active=False)
     with pytest.raises(AuthenticationFailed):
         await world.users.sign_in(world.one.tenant, "ann@example.test", password)
+
+
+async def _at_once(*works):
+    """Begin all of them in one moment; return what they raised."""
+    return [one for one in await asyncio.gather(*works, return_exceptions=True) if one is not None]
+
+
+@pytest.mark.parametrize("change", [{"role": Role.AGENT}, {"active": False}])
+async def test_of_two_administrators_one_stays(world, ann, password, change):
+    """Who demote or shut out each other in the same moment do not both succeed."""
+    bob = await world.users.create(world.one, email="bob@example.test", name="Bob", role=Role.ADMINISTRATOR, password=password)
+    for _ in range(10):
+        (refused,) = await _at_once(*(world.users.change(world.one, user, **change) for user in (ann, bob)))
+        assert refused.code == "settings.last_administrator"
+        for user in (ann, bob):
+            await world.users.change(world.one, user, role=Role.ADMINISTRATOR, active=True)
+
+
+async def test_of_two_administrators_whom_their_provider_demotes_one_stays(world, ann, password):
+    """Also when both sign in at the same moment."""
+    people = [("ann@example.test", "Ann"), ("bob@example.test", "Bob")]
+    await world.users.create(world.one, email="bob@example.test", name="Bob", role=Role.ADMINISTRATOR, password=password)
+    known = world.users.known
+    for _ in range(10):
+        signed_in = [known(world.one.tenant, email=email, name=name, role=Role.AGENT) for email, name in people]
+        assert sorted(actor.role for actor in await asyncio.gather(*signed_in)) == [Role.ADMINISTRATOR, Role.AGENT]
+        for email, name in people:
+            await known(world.one.tenant, email=email, name=name, role=Role.ADMINISTRATOR)
 
 
 async def test_agents_manage_nobody_but_themselves(world, ann, password):  # CFG-03

@@ -72,9 +72,11 @@ class TenantQueries(Bound):
         """Delete the rows of all tabs."""
         await self._session.execute(delete(TabRow))
 
-    async def users(self) -> Sequence[User]:
-        """Return the users, by address."""
-        return (await self._session.scalars(select(User).order_by(User.email))).all()
+    async def users(self, *, for_update: bool = False) -> Sequence[User]:
+        """Return the users, by address; ``for_update`` as they are once no other change of any is under way."""
+        query = select(User).order_by(User.email)
+        locked = query.with_for_update().execution_options(populate_existing=True)
+        return (await self._session.scalars(locked if for_update else query)).all()
 
     async def user(self, user: str) -> User:
         """Return one user. Raises ``NotFound``."""

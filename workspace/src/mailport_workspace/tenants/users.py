@@ -69,6 +69,7 @@ class Users:
         actor.require_administrator()
         refuse_unstorable({"name": name})
         async with self._store.write(actor.tenant) as rows:
+            await rows.users(for_update=True)  # of two administrators who shut out each other, the second sees the first do it
             row = await rows.user(user)
             before = _shown(row)
             row.name = row.name if name is None else name
@@ -129,8 +130,9 @@ class Users:
 
 async def _vouched_role(rows: TenantRows, user: User, role: Role) -> Role:
     """Return the role that a provider names, unless nobody would administer the tenant any more."""
-    others = [other for other in await rows.users() if other.id != user.id]
-    if role is Role.ADMINISTRATOR or user.role is not Role.ADMINISTRATOR or _administer(others):
+    if role is Role.ADMINISTRATOR or user.role is not Role.ADMINISTRATOR:
+        return role
+    if _administer([other for other in await rows.users(for_update=True) if other.id != user.id]):
         return role
     _log.warning("The provider names another role for the last administrator of the tenant, who stays one.")
     return user.role
