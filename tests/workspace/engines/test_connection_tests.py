@@ -10,6 +10,7 @@ import pytest
 from mailport import Mailport
 from mailport.egress import EgressPolicy
 from mailport.errors import ConfigurationError, NotFound, PermissionDenied, Throttled
+from mailport_workspace.deployment.ahead import begin_what_is_ahead
 from mailport_workspace.engines.local import LocalEngine
 from mailport_workspace.tables import AccountState, now
 from mailport_workspace.tenants.configuration import Configurations
@@ -228,6 +229,18 @@ async def test_the_way_back_needs_an_inbox_of_the_mailbox(tests, desk, world):
     await world.inboxes.create(desk, inbox)
     done = await run(tests, desk, round_trip=True)
     assert {rung["rung"]: rung["state"] for rung in done.report["rungs"]}["round_trip"] == "passed"
+
+
+async def test_a_test_that_was_lost_in_the_future_ends_in_time(tests, desk, world):
+    """The clock was put back by a day: it is told as failed after as long as ever, and takes no place of others until then."""
+    test, at = await tests.ask(desk, OUTGOING), now()
+    async with world.store.write(desk.tenant) as rows:
+        row = await rows.connection_test(test)
+        row.lease, row.leased_at = "gone", at + timedelta(days=1)
+    await begin_what_is_ahead(world.store, at)
+    async with world.store.survey() as every:
+        assert await every.due_connection_tests(lost_before=at) == []
+        assert await every.due_connection_tests(lost_before=at + timedelta(seconds=1)) == [test]
 
 
 async def test_a_test_that_lost_its_worker_is_not_run_again(tests, desk, world, tmp_path):

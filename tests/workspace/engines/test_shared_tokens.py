@@ -77,6 +77,15 @@ async def test_a_refused_token_is_replaced_for_all(process):
     assert issuer.asked == 2
 
 
+async def test_a_lease_that_began_in_the_future_keeps_nobody_waiting(process, store, clock):
+    """A process died while it fetched a token, and the clock was put back by a day: another one fetches it."""
+    cache = process()
+    async with store.operate() as rows:
+        row = await rows.shared_token(cache.key_of("a"))
+        row.lease, row.leased_until = "gone", clock.at + timedelta(days=1)
+    assert await asyncio.wait_for(cache.get("a", Issuer()), 5)
+
+
 async def test_a_token_near_its_end_is_renewed(process, clock):
     """Another process does not take over what is about to end."""
     issuer = Issuer()

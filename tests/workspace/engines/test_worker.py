@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +15,7 @@ from mailport_workspace.deployment.serving import run
 from mailport_workspace.deployment.worker import Worker
 from mailport_workspace.sealing import new_key
 from mailport_workspace.settings import WorkspaceSettings
+from mailport_workspace.tables import now
 from mailport_workspace.tenants.fresh import found_tenant
 from mailport_workspace.workspace import Workspace
 from tests.workspace.engines.conftest import until
@@ -99,6 +101,21 @@ async def test_a_worker_is_listed_while_it_lives(workspace):
     async with working(worker):
         await asyncio.sleep(0.05)
     assert await workers() == []
+
+
+async def test_a_worker_puts_right_what_began_in_the_future(workspace, caplog):
+    """It says so once; a worker that died ahead of time is not taken for alive until then."""
+    async with workspace.store.operate() as rows:
+        await rows.beat("gone", "elsewhere", 0.0)
+        (row,) = await rows.workers()
+        row.beat_at += timedelta(days=1)
+    worker = Worker(workspace, chores=[], tick=0.02)
+    await worker.look()
+    await worker.look()
+    async with workspace.store.survey() as rows:
+        assert all(row.beat_at <= now() for row in await rows.workers())
+        assert not await rows.has_worker(now())
+    assert caplog.text.count("had begun in the future") == 1
 
 
 async def test_a_blocked_loop_shows_as_lag(workspace):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mailport.egress import EgressPolicy
+from mailport_workspace.deployment.ahead import begin_what_is_ahead
 from mailport_workspace.tables import WebhookDelivery, WebhookState, new_id
 from mailport_workspace.web import WebClient
 from mailport_workspace.webhooks.deliver import LEASE, Deliveries
@@ -108,6 +109,23 @@ async def test_after_a_day_it_is_given_up(world, hook, deliveries, receiver, clo
     assert row.state is WebhookState.FAILED
     assert 20 < row.attempts < 40
     assert row.last_error == "It answered 500."
+
+
+async def test_a_clock_that_leaps_by_a_day_ends_no_delivery_and_delays_none(world, hook, deliveries, receiver, clock, webhooks):
+    """A leap forward after the first try gives nothing up; what failed meanwhile is tried in time once it is put back."""
+    receiver.faults = [Fault(500)] * 2
+    await say(world)
+    await deliveries.deliver(world.one.tenant)
+    clock.advance(days=1)
+    await deliveries.deliver(world.one.tenant)
+    clock.advance(days=-1)
+    await begin_what_is_ahead(world.store, clock())
+    (row,) = await kept(webhooks, world, hook)
+    assert (row.state, row.attempts) == (WebhookState.QUEUED, 2)
+    clock.advance(seconds=40)
+    await deliveries.deliver(world.one.tenant)
+    (row,) = await kept(webhooks, world, hook)
+    assert (row.state, len(receiver.calls)) == (WebhookState.DELIVERED, 3)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

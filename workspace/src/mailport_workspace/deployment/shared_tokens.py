@@ -20,6 +20,8 @@ __all__ = ["SharedTokens"]
 
 _LEASE = timedelta(seconds=60)
 """How long one process may take to ask for a token, before another one does."""
+_NO_LEASE = 2 * _LEASE
+"""One that ends later than that was begun before the clock was put back."""
 _LOOK_AGAIN = 0.2
 """Seconds between two looks whether the process that asks has its answer."""
 
@@ -60,7 +62,7 @@ class SharedTokens(TokenCache):
             token = self._opened(row, at)
             if token is not None and token.value != refused:
                 return token
-            if row.lease is not None and row.leased_until is not None and row.leased_until > at:
+            if row.lease is not None and row.leased_until is not None and at < row.leased_until <= at + _NO_LEASE:
                 return None
             row.lease, row.leased_until = lease, at + _LEASE
             return lease

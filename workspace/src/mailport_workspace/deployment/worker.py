@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from mailport.errors import MailportError
+from mailport_workspace.deployment.ahead import begin_what_is_ahead
 from mailport_workspace.deployment.chores import Chore, chores_of
 from mailport_workspace.engines import Engine
 from mailport_workspace.observing import metrics
@@ -110,11 +111,13 @@ class Worker:
             self._failing = False
 
     async def _beat(self) -> None:
+        """Every ten seconds: say that this worker is alive, and look whether a clock was put back."""
         time = asyncio.get_running_loop().time()
         if time < self._beat_at:
             return
         async with self._store.operate() as rows:
             await rows.beat(self.id, platform.node(), self.lag)
+        await begin_what_is_ahead(self._store, self._clock())
         self._beat_at, self.lag = time + _BEAT, 0.0
 
     async def _say_farewell(self) -> None:

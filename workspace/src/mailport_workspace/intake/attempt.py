@@ -167,5 +167,5 @@ async def _note_failure(rows: TenantRows, entry: IntakeEntry, error: MailportErr
     if is_news:
         await rows.note(journal.id, "process", error.message, state=StepState.FAILED, code=error.code)
     if not decision.is_last:
-        entry.state, entry.lease, entry.leased_at = IntakeState.QUEUED, None, None
+        entry.state, entry.lease = IntakeState.QUEUED, None
         entry.attempts, entry.due_at = journal.attempts, decision.due_at

@@ -75,7 +75,7 @@ async def keep(rows: TenantRows, listed: Listed, mail: ReadMail, at: datetime) -
     listed.journal.raw_id, listed.journal.outcome, listed.journal.last_error = stored.id, Outcome.RECEIVED, ""
     entry = listed.entry
     entry.state, entry.finish, entry.attempts = IntakeState.QUEUED, FinishState.WAITING, 0
-    entry.due_at, entry.last_code, entry.last_error = at + _DONE_BY_OTHERS, "", ""
+    entry.leased_at, entry.due_at, entry.last_code, entry.last_error = at, at + _DONE_BY_OTHERS, "", ""
     await listed.save(rows)
     await rows.note(listed.journal.id, "stored", f"{size} bytes from inbox “{listed.journal.inbox_name}”.")
 

@@ -83,9 +83,8 @@ async def _wait(rows: TenantRows, inbox: Inbox, polled: Polled, error: MailportE
     if isinstance(error, HeldBack):
         return timedelta(seconds=error.retry_after or 0)
     if isinstance(error, Throttled) and error.retry_after is not None:
-        until = polled.ended_at + timedelta(seconds=error.retry_after)
-        await pause(rows, inbox.id, until)
-        return until - polled.started_at
+        await pause(rows, inbox.id, polled.ended_at, error.retry_after)
+        return polled.ended_at + timedelta(seconds=error.retry_after) - polled.started_at
     longer: timedelta = interval * (1 << min(inbox.failures - 1, 10))
     return min(longer, max(interval, _LONGEST)) * _jitter()
 

@@ -149,7 +149,7 @@ class Intake:
                 _log.warning("The worker of a mail gave no sign of life: the mail is processed again.")
                 entry.attempts += entry.lease not in begun
                 begun.add(entry.lease)
-                entry.state, entry.lease, entry.leased_at, entry.due_at = IntakeState.QUEUED, None, None, moment
+                entry.state, entry.lease, entry.leased_at, entry.due_at = IntakeState.QUEUED, None, moment, moment
                 if entry.attempts >= LOST_ATTEMPTS:
                     await self._park(rows, entry, moment)
 

@@ -105,7 +105,8 @@ class Queues:
 async def put_back(rows: TenantRows, entry: IntakeEntry, journal: JournalEntry, actor: Actor, at: datetime) -> None:
     """Let a mail be processed again, with all its attempts. Without its bytes the mailbox is read again first."""
     _refuse_claimed(entry)
-    entry.attempts, entry.last_code, entry.last_error, entry.finished_at, entry.due_at = 0, "", "", None, at
+    entry.attempts, entry.last_code, entry.last_error, entry.finished_at = 0, "", "", None
+    entry.leased_at = entry.due_at = at
     journal.outcome, journal.last_error, journal.error_detail = Outcome.RECEIVED, "", ""
     if journal.raw_id is not None:
         entry.state = IntakeState.QUEUED

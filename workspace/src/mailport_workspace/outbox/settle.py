@@ -172,7 +172,7 @@ class Settling:
             if opened:
                 await tell(self.rows, Event.ACCOUNT_REFUSED, {"subject": OUTGOING, "code": error.code, "error": error.message})
         elif halt is Halt.PAUSE:
-            await pause(self.rows, OUTGOING, self.moment + timedelta(seconds=seconds or FIRST_LOOKUP))
+            await pause(self.rows, OUTGOING, self.moment, seconds or FIRST_LOOKUP)
 
     async def _tell(self, ended: Sequence[tuple[ClaimedMail, OutboxState, str]]) -> None:
         """One question for the whole group: in most tenants nobody wants to know."""

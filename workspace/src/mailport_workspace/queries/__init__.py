@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailport_workspace.queries.access import AccessQueries, AcrossAccess
+from mailport_workspace.queries.clock import AcrossClock
 from mailport_workspace.queries.connection_tests import AcrossConnectionTests, ConnectionTestQueries
 from mailport_workspace.queries.deployment import AcrossDeployment
 from mailport_workspace.queries.draining import DrainQueries
@@ -40,6 +41,7 @@ class TenantRows(
 class OperatorRows(
     AcrossTenants,
     AcrossAccess,
+    AcrossClock,
     AcrossWebhooks,
     AcrossDeployment,
     AcrossObserving,

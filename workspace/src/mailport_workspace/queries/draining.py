@@ -142,7 +142,7 @@ class DrainQueries(Bound):
 
     async def settle(self, ids: Collection[str], lease: str, values: Mapping[str, Any]) -> int:
         """Write what became of mails that are held under ``lease``, which ends; return how many were."""
-        return await self._change(ids, {**values, "lease": None, "leased_at": None}, OutboxEntry.lease == lease)
+        return await self._change(ids, {**values, "lease": None}, OutboxEntry.lease == lease)
 
     async def settle_journal(self, journals: Collection[str], values: Mapping[str, Any], *, is_attempt: bool = True) -> None:
         """Write what became of mails into their history; an attempt is counted."""
@@ -185,7 +185,7 @@ class DrainQueries(Bound):
         return [ClaimedMail(*row) for row in await self._session.execute(query)]
 
     async def _queue_again(self, which: Any) -> None:
-        values = {"state": OutboxState.QUEUED, "lease": None, "leased_at": None}
+        values = {"state": OutboxState.QUEUED, "lease": None}
         await self._session.execute(update(OutboxEntry).where(which).values(values), execution_options=_NO_SYNC)
 
     async def _change(self, ids: Collection[str], values: Mapping[str, Any], where: Any) -> int:

@@ -201,7 +201,7 @@ class IntakeQueries(Bound):
     async def give_back_entries(self, lease: str) -> None:
         """Put the mails of a lease that were not finished back, as if they had never been claimed."""
         mine = (IntakeEntry.lease == lease) & (IntakeEntry.state == IntakeState.CLAIMED)
-        values = {"state": IntakeState.QUEUED, "lease": None, "leased_at": None}
+        values = {"state": IntakeState.QUEUED, "lease": None}
         await self._session.execute(update(IntakeEntry).where(mine).values(**values))
 
     async def raw_messages(self, raws: Iterable[str], *, at_most: int | None = None) -> Mapping[str, bytes]:

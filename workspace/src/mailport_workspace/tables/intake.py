@@ -39,6 +39,8 @@ class FinishState(StrEnum):
 class IntakeEntry(TenantOwned):
     """What is to be done for one received mail. ``lease`` names the worker that holds it since ``leased_at``.
 
+    Without a lease ``leased_at`` is since when it waits, None since it was made.
+
     ``action`` is what the mailbox shall do with the message (``leave``, ``read``, ``delete``, ``move:FOLDER``), decided when it
     was processed; ``moved_key`` is the message's key afterwards, where the server tells.
     """

@@ -46,6 +46,8 @@ FINAL = frozenset(
 class OutboxEntry(TenantOwned):
     """What is to be done for one outgoing mail. ``lease`` names the drainer that holds it since ``leased_at``.
 
+    Without a lease ``leased_at`` is when it was tried last; queries/clock.py asks.
+
     ``envelope`` may name ``from`` and ``to`` where they differ from the headers; the remainder of a partly accepted mail has
     the ``parent_id`` of the entry it comes from and the deferred recipients as ``to``. ``lookups`` counts how often an
     uncertain mail was looked for; ``reason`` says in words why it is held, failed or blocked. ``origin`` says

@@ -191,8 +191,9 @@ class AccountState(TenantOwned):
     """How an account fares: ``subject`` is ``outgoing`` or the id of an inbox.
 
     An open circuit (``circuit_opened_at``) is closed by another version of the settings, by a passed test, or by a person.
-    ``wait_until`` is what the server asked for (Retry-After); ``arrival`` is the theoretical arrival time of GCRA, the rate
-    limit. ``test_result`` is the last test connection's report. ``credential_ends_on`` is the day that a person entered.
+    ``wait_until`` is what the server asked for (Retry-After) at ``waits_since``; ``arrival`` is the rate limit: GCRA's
+    theoretical arrival time. ``test_result`` is the last test connection's report. ``credential_ends_on`` is the day that a
+    person entered.
     """
 
     __tablename__ = "account_states"
@@ -204,6 +205,7 @@ class AccountState(TenantOwned):
     circuit_code: Mapped[str] = mapped_column(String(100), default="")
     circuit_error: Mapped[str] = mapped_column(Text, default="")
     wait_until: Mapped[datetime | None]
+    waits_since: Mapped[datetime | None]
     arrival: Mapped[datetime | None]
     test_result: Mapped[dict[str, Any]] = mapped_column(default=dict)
     tested_at: Mapped[datetime | None]

@@ -49,6 +49,7 @@ async def open_circuit(
     was_closed = state.circuit_opened_at is None
     state.circuit_opened_at, state.circuit_version = moment, version
     state.circuit_code, state.circuit_error = error.code, " ".join(filter(None, (error.message, error.remedy)))
+    state.waits_since = moment
     state.wait_until = None if pause is None else moment + timedelta(seconds=pause)
     return was_closed
 
@@ -62,8 +63,9 @@ async def close_circuit(rows: TenantRows, subject: str) -> bool:
     return True
 
 
-async def pause(rows: TenantRows, subject: str, until: datetime) -> None:
-    """Let nothing leave through an account before ``until``; an earlier wish that reaches further stays, as does a circuit."""
+async def pause(rows: TenantRows, subject: str, moment: datetime, seconds: float) -> None:
+    """Let nothing leave through an account for so long; an earlier wish that reaches further stays, as does a circuit."""
     state = await rows.ensure_account_state(subject)
-    if state.circuit_opened_at is None:
-        state.wait_until = max(state.wait_until or until, until)
+    until = moment + timedelta(seconds=seconds)
+    if state.circuit_opened_at is None and (state.wait_until is None or state.wait_until < until):
+        state.waits_since, state.wait_until = moment, until

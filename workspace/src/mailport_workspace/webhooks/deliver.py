@@ -159,8 +159,14 @@ def _settle(row: WebhookDelivery, outcome: _Outcome, moment: datetime) -> None:
         row.state, row.finished_at = WebhookState.DELIVERED, moment
         return
     row.state, row.due_at = WebhookState.QUEUED, moment + _wait(row.attempts, outcome.retry_after)
-    if outcome.is_hopeless or row.due_at > row.created_at + GIVE_UP_AFTER:
+    if outcome.is_hopeless or _is_over(row, outcome):
         row.state, row.finished_at = WebhookState.FAILED, moment
+
+
+def _is_over(row: WebhookDelivery, outcome: _Outcome) -> bool:
+    """Whether it was tried for a day; a clock that leaps forward by a day after the first try ends nothing."""
+    is_tried = row.attempts >= len(_WAITS) or outcome.retry_after > GIVE_UP_AFTER.total_seconds()
+    return is_tried and row.due_at > row.created_at + GIVE_UP_AFTER
 
 
 def _wait(attempts: int, retry_after: float) -> timedelta:

@@ -147,7 +147,8 @@ class Webhooks:
         async with self._store.write(actor.tenant) as rows:
             row = await rows.delivery(delivery, for_update=True)
             if row.state in (WebhookState.DELIVERED, WebhookState.FAILED):
-                row.state, row.due_at, row.finished_at = WebhookState.QUEUED, self._clock(), None
+                row.state, row.finished_at = WebhookState.QUEUED, None
+                row.leased_at = row.due_at = self._clock()
                 row.attempts, row.last_error = 0, ""
 
     def _validated(self, form: Mapping[str, Any]) -> WebhookForm:

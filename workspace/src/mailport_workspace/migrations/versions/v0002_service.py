@@ -112,6 +112,7 @@ def _add_tenants() -> None:
         sa.Column("circuit_code", sa.String(length=100), nullable=False),
         sa.Column("circuit_error", sa.Text(), nullable=False),
         sa.Column("wait_until", MOMENT, nullable=True),
+        sa.Column("waits_since", MOMENT, nullable=True),
         sa.Column("arrival", MOMENT, nullable=True),
         sa.Column("test_result", DOCUMENT, nullable=False),
         sa.Column("tested_at", MOMENT, nullable=True),
