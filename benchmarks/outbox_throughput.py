@@ -78,7 +78,7 @@ def outbox(workspace: Workspace, group: int) -> Outbox:
 
 async def tenant(workspace: Workspace, name: str, port: int) -> str:
     made = await found_tenant(workspace.store, name)
-    form = {"protocol": "smtp", "authentication": "none", "use_ssl_tls": "none", "host": "127.0.0.1", "port": port}
+    form = {"protocol": "smtp", "authentication": "none", "use_ssl_tls": "none", "host": "127.0.0.1", "port": port, "max_connections": 5}
     await workspace.configurations.save(Actor.operator(made), form | {"user_name": SENDER})
     return made
 
@@ -156,7 +156,7 @@ def peers() -> Path:
     if not python.exists():
         uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
         subprocess.run([uv, "venv", "-q", str(python.parents[1]), "--python", sys.executable], check=True)
-        packages = ["django-post_office", "celery", "redis"]
+        packages = ["django-post_office", "celery[redis]", "packaging"]  # kombu forgets to name packaging
         subprocess.run([uv, "pip", "install", "-q", "--python", str(python), *packages], check=True)
     return python
 
@@ -172,9 +172,11 @@ def broker(folder: Path) -> Iterator[dict[str, str]]:
     with subprocess.Popen(
         [program, "--port", str(port), "--dir", str(folder), "--save", ""], stdout=subprocess.DEVNULL
     ) as redis:
-        time.sleep(1)
-        yield {"BROKER_URL": f"redis://127.0.0.1:{port}"}
-        redis.terminate()
+        try:
+            time.sleep(1)
+            yield {"BROKER_URL": f"redis://127.0.0.1:{port}"}
+        finally:
+            redis.terminate()
 
 
 def by_peer(name: str, folder: Path, port: int, count: int) -> float:
@@ -184,7 +186,7 @@ def by_peer(name: str, folder: Path, port: int, count: int) -> float:
     script = Path(__file__).with_name("outbox_peers.py")
     with broker(folder) as environment:
         command = [str(peers()), str(script), name, str(port), str(count), str(folder)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | environment)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
     return float(done.stdout.splitlines()[-1])
 
 

@@ -1,7 +1,8 @@
 """Sending what is due through the account of one tenant: claim, note, hand over, write down; one drainer at a time.
 
 A mail is ``sending`` in the database before the server sees it. The results of one group and the beginning of the next share a
-commit: a crash leaves at most ``Limits.group`` mails uncertain, which are looked up and never blindly sent again.
+commit, and while that is made another group is under way: mail servers do not wait for the database, nor it for them. A crash
+leaves at most two ``Limits.group`` of mails uncertain, which are looked up and never blindly sent again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from mailport.errors import ConfigurationError, MailportError, Unreachable
 from mailport_workspace.observing.context import working_on
 from mailport_workspace.observing.traces import span
 from mailport_workspace.outbox.accounts import Accounts
-from mailport_workspace.outbox.delivery import Delivered, deliver, lost
+from mailport_workspace.outbox.delivery import deliver, lost
+from mailport_workspace.outbox.flight import Flight
 from mailport_workspace.outbox.rate import rate_limit_of
 from mailport_workspace.outbox.retry import FIRST_LOOKUP, Decision, RetryRules
 from mailport_workspace.outbox.settle import LeaseLost, Settling
@@ -45,13 +47,14 @@ _REFUSED_SETTINGS = 300.0
 class Limits:
     """How a drainer works.
 
-    ``group`` is how many mails may be sending at once and share a commit, ``linger`` how many seconds an answer waits for
-    others to share its commit; ``bytes`` limits what is held in memory; after ``run_for`` seconds the next drainer's turn
-    comes; for the rate limit it waits at most ``nap`` seconds; results wait ``patience`` seconds for a database that is away.
+    ``group`` is how many mails may share a commit, and two groups may be sending at once; ``linger`` is how many seconds an
+    answer waits for others to share its commit; ``bytes`` limits what is held in memory; after ``run_for`` seconds the next
+    drainer's turn comes; for the rate limit it waits at most ``nap`` seconds; results wait ``patience`` seconds for a database
+    that is away.
     """
 
     group: int = 20
-    linger: float = 0.02
+    linger: float = 0.05
     bytes: int = 32 * 1024 * 1024
     run_for: float = 10.0
     nap: float = 2.0
@@ -81,8 +84,7 @@ class Drain:
         self._account: Account | None = None
         self._version = 0
         self._claimed: list[ClaimedMail] = []
-        self._flying: dict[asyncio.Task[None], ClaimedMail] = {}
-        self._results: list[Delivered] = []
+        self._flight = Flight()
         self._opens_at: datetime | None = None
         self._ends_at = 0.0
         self._is_stopped = False
@@ -99,7 +101,7 @@ class Drain:
                         pass
             except LeaseLost:
                 _log.warning("Another drainer took over; this one stops.")
-                self._results = []
+                self._flight.answers.clear()
             finally:
                 await self._give_back()
         return self._is_over and not self._is_stopped
@@ -158,16 +160,15 @@ class Drain:
         return len(mails) == self._tools.limits.group and not self._is_over
 
     async def _round(self) -> bool:
-        """One group: note, hand over, wait for answers. Say whether to go on."""
+        """One group: note, hand over, and wait for answers where no other fits beside it. Say whether to go on."""
         chosen = await self._turn_patiently()
         if chosen:
             self._tools.reached("sending-committed")
         for mail, content in chosen:
-            self._start(mail, content)
-        if self._flying:
-            await self._wait_for_answers()
-            return True
-        return bool(self._claimed) or await self._nap()
+            self._flight.start(mail, self._deliver(mail, content))
+        if self._flight.is_up and not self._choose():
+            await self._flight.wait(max(1, self._window // 2), self._tools.limits.linger)
+        return len(self._flight) > 0 or bool(self._claimed) or await self._nap()
 
     async def _turn_patiently(self) -> Sequence[tuple[ClaimedMail, bytes | None]]:
         """Make a turn; what the server answered must not be forgotten because the database is away for a moment."""
@@ -177,13 +178,13 @@ class Drain:
             try:
                 return await self._turn()
             except Unreachable:
-                if not self._results or loop.time() > gives_up_at:
+                if not self._flight.answers or loop.time() > gives_up_at:
                     raise
             await asyncio.sleep(0.5)
 
     async def _turn(self) -> Sequence[tuple[ClaimedMail, bytes | None]]:
         """In one commit: write results, begin the next group, claim the one after it. Return what is to be handed over."""
-        moment, results = self._tools.clock(), list(self._results)
+        moment, results = self._tools.clock(), self._flight.answers[: self._tools.limits.group]
         chosen: list[ClaimedMail] = []
         self._opens_at = None
         async with self._tools.store.write(self._tenant) as rows:
@@ -193,12 +194,12 @@ class Drain:
             is_current = situation.version == self._version
             goes_on = not (is_halted(situation, moment) or self._is_over or self._is_stopped)
             if goes_on and is_current:
-                chosen = self._choose()
+                chosen = self._choose(written=len(results))
             contents = await self._begin_sending(rows, chosen, moment)
             claimed = await self._claim(rows, situation, moment, len(chosen)) if goes_on else []
             if not goes_on:
                 await rows.give_back(self._lease)
-        self._results = self._results[len(results) :]
+        self._flight.forget(results)
         self._claimed = [*self._claimed[len(chosen) :], *claimed] if goes_on else []
         self._tell_stages(bool(results), bool(claimed))
         if goes_on and not is_current:
@@ -211,15 +212,20 @@ class Drain:
         if has_claimed:
             self._tools.reached("claimed")
 
-    def _choose(self) -> list[ClaimedMail]:
-        """Return the claimed mails that fit beside those under way: into the sessions, and into memory."""
+    @property
+    def _window(self) -> int:
+        """How many mails may be ``sending``: as many as fit into the sessions, and at most two groups."""
         assert self._account is not None  # noqa: S101 - a drain without one has ended
-        window = min(self._tools.limits.group, self._tools.mailport.capacity(self._account))
-        room, held = window - len(self._flying), sum(mail.size for mail in self._flying.values())
+        return min(2 * self._tools.limits.group, self._tools.mailport.capacity(self._account))
+
+    def _choose(self, written: int = 0) -> list[ClaimedMail]:
+        """Return the claimed mails that fit beside those under way, once ``written`` answers are: into sessions and memory."""
+        room = min(self._tools.limits.group, self._window - len(self._flight) + written)
+        held, is_alone = self._flight.size, not self._flight.is_up
         chosen: list[ClaimedMail] = []
         for mail in self._claimed[: max(0, room)]:
             held += mail.size
-            if held > self._tools.limits.bytes and (chosen or self._flying):
+            if held > self._tools.limits.bytes and (chosen or not is_alone):
                 break
             chosen.append(mail)
         return chosen
@@ -245,27 +251,14 @@ class Drain:
             self._opens_at = limit.opens_at(state.arrival)
         return mails
 
-    def _start(self, mail: ClaimedMail, content: bytes | None) -> None:
-        task = asyncio.create_task(self._deliver(mail, content), name=f"send {mail.id}")
-        self._flying[task] = mail
-
     async def _deliver(self, mail: ClaimedMail, content: bytes | None) -> None:
         assert self._account is not None  # noqa: S101 - a drain without one has ended
         with working_on(message=mail.journal_id), span("send", parent=mail.traceparent, protocol=self._account.protocol):
             result = await deliver(
                 self._tools.mailport, self._account, mail, content, rules=self._tools.rules, started_at=self._tools.clock()
             )
-        self._results.append(result)
+        self._flight.answers.append(result)
         self._tools.reached("answered")
-
-    async def _wait_for_answers(self) -> None:
-        """Wait for the first answer, and a little for those that can share its commit."""
-        _, left = await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
-        if left:
-            await asyncio.wait(left, timeout=self._tools.limits.linger)
-        for task in [task for task in self._flying if task.done()]:
-            del self._flying[task]
-            task.result()
 
     async def _nap(self) -> bool:
         """Wait for the rate limit where that takes moments only; say whether it was worth it."""
@@ -279,23 +272,16 @@ class Drain:
 
     async def _give_back(self) -> None:
         """Leave nothing under this lease: answers are written, what was begun is uncertain, the rest is queued (REL-08)."""
-        await self._stop_flying()
-        if not (self._claimed or self._results):
-            return
+        unknown = await self._flight.stop()
         moment = self._tools.clock()
+        results = [*self._flight.answers, *(lost(mail, moment, _UNKNOWN) for mail in unknown)]
+        if not (self._claimed or results):
+            return
         with suppress(LeaseLost):
             async with self._tools.store.write(self._tenant) as rows:
                 await rows.give_back(self._lease)
-                if self._results:
-                    await self._settling(rows, moment).delivered(self._results)
-
-    async def _stop_flying(self) -> None:
-        for task in self._flying:
-            task.cancel()
-        await asyncio.gather(*self._flying, return_exceptions=True)
-        known = {result.mail.id for result in self._results}
-        moment = self._tools.clock()
-        self._results += [lost(mail, moment, _UNKNOWN) for mail in self._flying.values() if mail.id not in known]
+                if results:
+                    await self._settling(rows, moment).delivered(results)
 
     def _settling(self, rows: TenantRows, moment: datetime) -> Settling:
         return Settling(rows, self._lease, moment, self._version)
