@@ -6,6 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from mailport_workspace.processing.process import Processing
+from mailport_workspace.records.embedded import EmbeddedRecords
+from mailport_workspace.tables import Tab
+from mailport_workspace.tenants.tabs import Tabs
 from tests.workspace.intake.conftest import DESK, mail, until
 
 OTHER = "sales@example.test"
@@ -168,6 +172,39 @@ async def test_another_component_type_ends_the_reading(post):  # CMP-02
     await post.world.configurations.save(post.actor, {"email_component_type": "basic"})
     await post.poll()
     assert [connection.user for connection in post.system.connections] == [OTHER]
+
+
+class Interrupted:
+    """Real processing; while it has the first mail, somebody adds a row to a tab."""
+
+    def __init__(self, post):
+        records = EmbeddedRecords(post.store)
+        self.tabs, self.actor = Tabs(post.store, records), post.actor
+        self.processing = Processing(post.store, post.mailport, post.world.ring, records)
+        self.failed, self.is_first = self.processing.failed, True
+
+    async def process(self, received, settle):
+        if self.is_first:
+            self.is_first = False
+            await self.processing.process(received, settle)
+            await self.tabs.add(self.actor, Tab.IGNORED_SUBJECTS, "Newsletter *")
+        else:
+            await self.processing.process(received, settle)
+
+
+async def test_a_row_of_a_tab_counts_from_the_next_poll_on(post):  # CFG-04, MAT-03
+    """Not for mails of the poll in progress, also where they are processed in a later batch."""
+    await post.queues.save(post.actor, {"queue": "incoming", "batch_size": 2})
+    await post.inbox()
+    poller = post.worker(clerk=Interrupted(post))[1]
+    for number in range(5):
+        post.box().add(mail(f"Newsletter {number}"))
+    await post.poll(poller)
+    assert await post.outcomes() == ["quarantined"] * 5
+    post.box().add(mail("Newsletter 5"))
+    post.clock.forward(seconds=61)
+    await post.poll(poller)
+    assert (await post.journal())["Newsletter 5"].outcome == "ignored"
 
 
 async def test_a_change_counts_from_the_next_poll_on(post):  # CFG-04, CFG-05

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -35,10 +35,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Staged:
-    """Which mails are wanted, all that are due where none are named; and what their mailbox does with them."""
+    """Which mails are wanted, all that are due where none are named; what their mailbox does with them; what they share."""
 
     journals: Collection[str]
     action_of: ActionOf
+    shared: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,16 @@ class Intake:
         """Process mails that were just stored, at once; those for which there is no time are left to the jobs.
 
         ``actions`` are what their mailbox does with them: a change that was saved since the poll began does not count yet.
+        What the tenant says about its mail is read once for all of them: a change counts from the next poll on (CFG-04).
         """
         until = time.monotonic() + seconds
         async with self._store.read(tenant) as rows:
             handler = settings_of(INCOMING, await rows.queue_handler(INCOMING))
         given: ActionOf = lambda _inbox, wanted: actions[wanted]  # noqa: E731
-        waiting = list(journals) if handler.active else []
+        waiting, shared = list(journals) if handler.active else [], dict[str, object]()
         while waiting and time.monotonic() < until:  # each once: a failed one waits for its next attempt
             batch, waiting = waiting[: handler.batch_size], waiting[handler.batch_size :]
-            await self._batch(tenant, handler, _Staged(batch, given))
+            await self._batch(tenant, handler, _Staged(batch, given, shared))
 
     def lost_before(self, moment: datetime) -> datetime:
         """Return since when a worker must have been silent to lose what it holds."""
@@ -127,7 +129,7 @@ class Intake:
             raw_ids = {entry.id: histories[entry.journal_id].raw_id or "" for entry in entries}
             at_most = None if handler.data_with_dispatch else _SMALL
             raws = await rows.raw_messages(raw_ids.values(), at_most=at_most) if entries else {}
-        batch = _Batch(handler, staged.action_of, raws, {})
+        batch = _Batch(handler, staged.action_of, raws, staged.shared)
         return [_claimed(entry, raw_ids[entry.id], batch) for entry in entries]
 
     async def _renew(self, tenant: str, lease: str) -> None:

@@ -31,7 +31,7 @@ class Mailbox(StrEnum):
 class Received:
     """A staged mail that is to be processed. ``attempt`` counts from 1; ``raw_id`` names its stored bytes.
 
-    ``shared`` is the same for all mails of a batch: what they have in common is read once, and kept there.
+    ``shared`` is the same for all mails of a poll, or of a later batch: what they have in common is read once, and kept there.
     """
 
     tenant: str

@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is read once for the mails of a batch."""
+    """What is read once for the mails of a poll, or of a later batch."""
 
     settings: TenantSettings
     records: RecordStore
@@ -106,7 +106,7 @@ class Processing:
         _tell(verdict)
 
     async def _known(self, received: Received) -> _Known:
-        """Return what the tenant says, read once for the mails of a batch."""
+        """Return what the tenant says, read once for mails that come together."""
         known = received.shared.get(_KNOWN)
         if not isinstance(known, _Known):
             async with self._store.read(received.tenant) as rows:
