@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from mailport_workspace.database.sqlite import connect
 
 __all__ = ["WRITING", "make_engine"]
 
@@ -20,6 +22,8 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000")
 
 def make_engine(url: URL | str, *, foreign_keys: bool = True, **options: Any) -> AsyncEngine:
     """Return an engine; on SQLite with write-ahead log, and with writers that queue instead of failing."""
+    if make_url(url).get_backend_name() == "sqlite":
+        options = {"connect_args": {"async_creator_fn": connect}, **options}
     engine = create_async_engine(url, hide_parameters=True, **options)  # errors must not repeat what was to be stored
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, foreign_keys))
