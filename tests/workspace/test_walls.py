@@ -93,6 +93,9 @@ async def test_no_row_is_written_for_another_tenant(world, store):  # SEC-04
             await rows.add(TabRow(tenant_id=world.two.tenant, tab="senders", word="x"))
     with pytest.raises(TenantWall):
         async with store.write(world.one.tenant) as rows:
+            await rows.insert(TabRow, [{"tenant_id": world.two.tenant, "tab": "senders", "word": "x"}])
+    with pytest.raises(TenantWall):
+        async with store.write(world.one.tenant) as rows:
             (await rows.inboxes())[0].tenant_id = world.two.tenant
 
 
@@ -115,6 +118,9 @@ async def test_a_session_that_reads_does_not_write(world, store):
     with pytest.raises(TenantWall):
         async with store.read(world.one.tenant) as rows:
             await rows.add(TabRow(tab="senders", word="x"))
+    with pytest.raises(TenantWall):
+        async with store.read(world.one.tenant) as rows:
+            await rows.insert(TabRow, [{"tab": "senders", "word": "x"}])
 
 
 async def test_a_failure_takes_everything_back(world, store):

@@ -9,7 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from mailport import Message
 from mailport.errors import ConfigurationError
@@ -26,6 +26,7 @@ from mailport_workspace.tenants.conversation_secrets import signing_secret
 
 __all__ = ["Submitted", "Wish", "store_mail"]
 
+_Row: TypeAlias = dict[str, Any]
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,39}")
 
 
@@ -56,21 +57,22 @@ async def store_mail(rows: TenantRows, ring: KeyRing, message: Message, content:
     if wish.idempotency_key and (first := await rows.outbox_keyed(wish.idempotency_key)) is not None:
         return await _again(rows, first, message, content, wish)
     conversation_id = message.conversation_id or await _conversation_of(rows, ring, wish.record)
-    raw = RawMessage(id=new_id(), content=content, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+    raw = {"id": new_id(), "content": content, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     journal = _history(message, raw, conversation_id, wish)
-    await rows.add(raw, journal)
+    await rows.insert(RawMessage, [raw])
+    await rows.insert(JournalEntry, [journal])
     return await _with_entry(rows, journal, message, content, wish)
 
 
-async def _with_entry(rows: TenantRows, journal: JournalEntry, message: Message, content: bytes, wish: Wish) -> Submitted:
+async def _with_entry(rows: TenantRows, journal: _Row, message: Message, content: bytes, wish: Wish) -> Submitted:
     entry = _entry(journal, message, wish)
-    first = await rows.ensure_outbox(entry)
-    if first is not entry:  # another caller used the key at the same moment
-        await rows.forget_mail(journal)
+    first = await rows.insert_outbox(entry)
+    if first is not None:  # another caller used the key at the same moment
+        await rows.forget_mail(journal["id"], journal["raw_id"])
         return await _again(rows, first, message, content, wish)
     if wish.record is not None:
-        await enter_outgoing(rows, wish.record, journal, message.text)
-    return Submitted(journal_id=journal.id, outbox_id=entry.id, state=entry.state, is_new=True)
+        await enter_outgoing(rows, wish.record, await rows.journal_entry(journal["id"]), message.text)
+    return Submitted(journal_id=journal["id"], outbox_id=entry["id"], state=entry["state"], is_new=True)
 
 
 async def _again(rows: TenantRows, first: OutboxEntry, message: Message, content: bytes, wish: Wish) -> Submitted:
@@ -103,40 +105,41 @@ def _is_same_way(first: OutboxEntry, journal: JournalEntry, message: Message, wi
     return is_same_envelope and journal.record_id == record
 
 
-def _history(message: Message, raw: RawMessage, conversation_id: str, wish: Wish) -> JournalEntry:
+def _history(message: Message, raw: _Row, conversation_id: str, wish: Wish) -> _Row:
     record = wish.record
-    return JournalEntry(
-        id=new_id(),
-        direction=MailDirection.OUTGOING,
-        message_id=storable(message.message_id)[:INDEXED_LENGTH],
-        sender=storable(message.sender.mailbox) if message.sender else "",
-        recipients=_recipients(message),
-        subject=storable(message.subject),
-        record_type=record.type if record else "",
-        record_id=record.id if record else None,
-        record_number=record.number if record else "",
-        conversation_id=conversation_id,
-        raw_id=raw.id,
-        size=raw.size,
-    )
+    return {
+        "id": new_id(),
+        "direction": MailDirection.OUTGOING,
+        "message_id": storable(message.message_id)[:INDEXED_LENGTH],
+        "sender": storable(message.sender.mailbox) if message.sender else "",
+        "recipients": _recipients(message),
+        "subject": storable(message.subject),
+        "record_type": record.type if record else "",
+        "record_id": record.id if record else None,
+        "record_number": record.number if record else "",
+        "conversation_id": conversation_id,
+        "raw_id": raw["id"],
+        "size": raw["size"],
+    }
 
 
 def _recipients(message: Message) -> list[str]:
     return [storable(mailbox) for mailbox in message.recipients]
 
 
-def _entry(journal: JournalEntry, message: Message, wish: Wish) -> OutboxEntry:
-    return OutboxEntry(
-        journal_id=journal.id,
-        state=OutboxState.HELD if wish.hold else OutboxState.QUEUED,
-        due_at=wish.due_at or now(),
-        priority=wish.priority,
-        idempotency_key=wish.idempotency_key,
-        envelope=_envelope(message),
-        automatic=message.automatic or "",
-        origin=wish.origin,
-        reason="It was held when it was sent." if wish.hold else "",
-    )
+def _entry(journal: _Row, message: Message, wish: Wish) -> _Row:
+    return {
+        "id": new_id(),
+        "journal_id": journal["id"],
+        "state": OutboxState.HELD if wish.hold else OutboxState.QUEUED,
+        "due_at": wish.due_at or now(),
+        "priority": wish.priority,
+        "idempotency_key": wish.idempotency_key,
+        "envelope": _envelope(message),
+        "automatic": message.automatic or "",
+        "origin": wish.origin,
+        "reason": "It was held when it was sent." if wish.hold else "",
+    }
 
 
 def _envelope(message: Message) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from mailport.receipt import RecipientResult
 from mailport_workspace.outbox.delivery import Delivered
 from mailport_workspace.outbox.retry import FIRST_LOOKUP, Halt
 from mailport_workspace.outbox.storable import storable
@@ -65,9 +64,11 @@ class Settling:
         """Write what came of attempts: state, attempt, receipts, remainder, history; tell who wants to know."""
         await self._change([self._of_attempt(result) for result in results], is_attempt=True)
         attempts = [self._attempt(result) for result in results]
-        await self.rows.add(*attempts)  # receipts refer to them
-        for result, attempt in zip(results, attempts, strict=True):
-            self._keep_details(result, attempt.id)
+        await self.rows.insert(Attempt, attempts)
+        received = zip(results, attempts, strict=True)
+        await self.rows.insert(RecipientReceipt, [row for one, attempt in received for row in _receipts(one, attempt["id"])])
+        for result in results:
+            self._keep_details(result)
         await self._write()
         for result in results:
             await self._halt(result.decision.halt, result.decision.pause, result.cause)
@@ -119,22 +120,20 @@ class Settling:
     def _journal(self, state: OutboxState) -> dict[str, Any]:
         return {"sent": True, "sent_at": self.moment} if state in _LEFT else {}
 
-    def _attempt(self, result: Delivered) -> Attempt:
-        return Attempt(
-            id=new_id(),
-            outbox_id=result.mail.id,
-            number=result.mail.attempts + 1,
-            started_at=result.started_at,
-            finished_at=self.moment,
-            outcome=result.state,
-            code=result.code,
-            error=result.error,
-            error_detail=result.detail,
-        )
+    def _attempt(self, result: Delivered) -> dict[str, Any]:
+        return {
+            "id": new_id(),
+            "outbox_id": result.mail.id,
+            "number": result.mail.attempts + 1,
+            "started_at": result.started_at,
+            "finished_at": self.moment,
+            "outcome": result.state,
+            "code": result.code,
+            "error": result.error,
+            "error_detail": result.detail,
+        }
 
-    def _keep_details(self, result: Delivered, attempt: str) -> None:
-        receipts = {one.address: one for one in result.receipts}.values()
-        self._added += [_receipt(one, attempt) for one in receipts]
+    def _keep_details(self, result: Delivered) -> None:
         if result.left:
             self._added.append(self._remainder(result))
         if result.state is not OutboxState.SENT:
@@ -184,11 +183,14 @@ class Settling:
                 await tell(self.rows, event, payload | ({"error": error} if error else {}))
 
 
-def _receipt(result: RecipientResult, attempt: str) -> RecipientReceipt:
-    return RecipientReceipt(
-        attempt_id=attempt,
-        recipient=storable(result.address)[:INDEXED_LENGTH],
-        status=result.status,
-        code=result.enhanced_code or str(result.reply_code or ""),
-        reply=storable(result.text),
-    )
+def _receipts(result: Delivered, attempt: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "attempt_id": attempt,
+            "recipient": storable(one.address)[:INDEXED_LENGTH],
+            "status": one.status,
+            "code": one.enhanced_code or str(one.reply_code or ""),
+            "reply": storable(one.text),
+        }
+        for one in {one.address: one for one in result.receipts}.values()
+    ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.exc import IntegrityError
@@ -38,22 +39,23 @@ class OutboxQueries(Bound):
         """Return the outgoing mail that was sent with that idempotency key, if there is one."""
         return await self._session.scalar(select(OutboxEntry).where(OutboxEntry.idempotency_key == key))
 
-    async def ensure_outbox(self, entry: OutboxEntry) -> OutboxEntry:
-        """Insert an entry, or return the one that took its idempotency key at the same moment."""
-        if entry.idempotency_key is None:
-            await self.add(entry)
-            return entry
+    async def insert_outbox(self, entry: Mapping[str, Any]) -> OutboxEntry | None:
+        """Insert an entry; return the one that took its idempotency key at the same moment instead, if there is one."""
+        key = entry["idempotency_key"]
+        if key is None:
+            await self.insert(OutboxEntry, [entry])
+            return None
         try:
             async with self._session.begin_nested():
-                self._session.add(entry)
+                await self.insert(OutboxEntry, [entry])
         except IntegrityError:
-            return found(await self.outbox_keyed(entry.idempotency_key), "outgoing mail")
-        return entry
+            return found(await self.outbox_keyed(key), "outgoing mail")
+        return None
 
-    async def forget_mail(self, journal: JournalEntry) -> None:
+    async def forget_mail(self, journal: str, raw: str) -> None:
         """Delete a mail that was just stored, with its bytes."""
-        await self._session.execute(delete(RawMessage).where(RawMessage.id == journal.raw_id))
-        await self.remove(journal)
+        await self._session.execute(delete(RawMessage).where(RawMessage.id == raw))
+        await self._session.execute(delete(JournalEntry).where(JournalEntry.id == journal))
 
     async def raw_content(self, raw: str) -> bytes | None:
         """Return the bytes of a mail, or None where they are purged."""
