@@ -72,10 +72,22 @@ class CredentialEnd(Input):
     ends_on: date | None
 
 
+class StorageTrouble(Shown):
+    """Why something could not be stored, and what helps."""
+
+    code: str
+    message: str
+    remedy: str
+
+
 class Health(BaseModel):
-    """How the tenant's accounts fare; ``works`` says whether a worker is alive that sends and reads mail."""
+    """How the tenant's accounts fare; ``works`` says whether a worker is alive that sends and reads mail.
+
+    ``storage`` is null where everything can be stored; else what kept this process from it within the last minute.
+    """
 
     works: bool
+    storage: StorageTrouble | None
     outgoing: AccountShown
     inboxes: list[InboxShown]
     warnings: list[CredentialWarned]
@@ -107,6 +119,7 @@ async def read_tenant_health(actor: Reader, workspace: WorkspaceOf) -> Health:
         warnings = await workspace.credentials.warnings_in(rows)
     return Health(
         works=await _works(workspace, moment),
+        storage=StorageTrouble.model_validate(workspace.store.trouble) if workspace.store.trouble else None,
         outgoing=AccountShown.model_validate(health.outgoing),
         inboxes=[InboxShown.model_validate(inbox) for inbox in health.inboxes],
         warnings=[CredentialWarned.model_validate(warning) for warning in warnings],

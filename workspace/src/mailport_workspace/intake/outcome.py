@@ -80,6 +80,8 @@ async def _wait(rows: TenantRows, inbox: Inbox, polled: Polled, error: MailportE
         if await open_circuit(rows, inbox.id, error, version=polled.version, moment=polled.ended_at):
             await tell(rows, "account.refused", {"subject": inbox.id, **_facts(inbox)})
         return interval * _jitter()
+    if error.code.startswith("store."):  # of our own database: the mailbox is not asked less often for that
+        return interval * _jitter()
     if isinstance(error, HeldBack):
         return timedelta(seconds=error.retry_after or 0)
     if isinstance(error, Throttled) and error.retry_after is not None:
