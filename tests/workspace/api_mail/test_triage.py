@@ -53,6 +53,23 @@ async def test_a_deleted_mail_keeps_its_history(bob, held):
     assert (mail["outcome"], mail["quarantine"]["decision"]) == ("deleted", "deleted")
 
 
+async def test_a_rule_sends_mail_to_a_queue_where_it_is_seen(ann, bob, people, post):  # PLS-04, QUE-03
+    """The queue stands in the list, its mail in the queue; switched on, it is worked off there. Others see nothing of it."""
+    rule = {"name": "night", "action": {"do": "queue", "queue": "night"}}
+    assert (await ann.post("/incoming-rules", json=rule)).status_code == 201
+    assert (await ann.put("/queues/night", json={"active": False})).status_code == 200
+    mail = await post.deliver()
+    await post.work(people.one)
+    (waiting,) = (await bob.get("/queues/night/mails")).json()["items"]
+    assert (waiting["mail"]["id"], waiting["state"]) == (mail, "queued")
+    queues = {queue["name"]: queue["mails"] for queue in (await bob.get("/queues")).json()}
+    assert queues["night"] == {"queued": 1}
+    assert "night" not in [queue["name"] for queue in (await people.zoe.get("/queues")).json()]
+    assert (await ann.put("/queues/night", json={"active": True})).status_code == 200
+    await post.work(people.one)
+    assert await outcome(bob, mail) == "created"
+
+
 @pytest.mark.parametrize("action", ["replay", "release", "create-record", "spam"])
 async def test_mail_of_another_tenant_cannot_be_decided_about(bob, people, held, action):
     """It does not exist there, and nothing changes."""

@@ -123,6 +123,7 @@ class Attempts:
             raw_id=mail.raw_id,
             message=Message.read(raw),
             attempt=mail.attempts + 1,
+            queue=mail.handler.queue,
             shared=mail.shared,
         )
 

@@ -32,6 +32,9 @@ ActionOf: TypeAlias = Callable[[Inbox | None, Mailbox], str]
 
 async def write_verdict(rows: TenantRows, mail: InHand, verdict: Verdict, action_of: ActionOf, at: datetime) -> None:
     """Write a verdict in the caller's transaction, which holds the mail."""
+    if verdict.moved_to:
+        _move_on(rows, mail, verdict, at)
+        return
     waits = _waits_for(verdict, mail.entry)
     _write_history(mail.journal, verdict)
     mail.journal.attempts = mail.entry.attempts
@@ -39,6 +42,14 @@ async def write_verdict(rows: TenantRows, mail: InHand, verdict: Verdict, action
     _write_quarantine(rows, mail, waits, at)
     _write_entry(mail, verdict, action_of, is_parked=waits is not None, at=at)
     await _tell(rows, mail.journal, waits)
+
+
+def _move_on(rows: TenantRows, mail: InHand, verdict: Verdict, at: datetime) -> None:
+    """Let the mail wait in another queue, with all the attempts of that queue; its mailbox keeps the message as it is."""
+    entry = mail.entry
+    entry.queue, entry.state, entry.attempts, entry.due_at = verdict.moved_to, IntakeState.QUEUED, 0, at
+    entry.lease, entry.leased_at = None, at
+    rows.add_later(*_steps(mail.journal.id, verdict, at))
 
 
 def _write_history(journal: JournalEntry, verdict: Verdict) -> None:

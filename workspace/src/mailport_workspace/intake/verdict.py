@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from mailport import Message
+from mailport_workspace.intake.handlers import INCOMING
 from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.tables import Outcome, StepState
 
@@ -31,7 +32,8 @@ class Mailbox(StrEnum):
 class Received:
     """A staged mail that is to be processed. ``attempt`` counts from 1; ``raw_id`` names its stored bytes.
 
-    ``shared`` is the same for all mails of a poll, or of a later batch: what they have in common is read once, and kept there.
+    ``queue`` is the one from which it was taken. ``shared`` is the same for all mails of a poll, or of a later batch: what they
+    have in common is read once, and kept there.
     """
 
     tenant: str
@@ -40,6 +42,7 @@ class Received:
     raw_id: str
     message: Message
     attempt: int = 1
+    queue: str = INCOMING
     shared: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -57,7 +60,8 @@ class StepNote:
 class Verdict:
     """What became of a mail. ``quarantine`` holds (code, reason) where a person must decide.
 
-    ``last_error`` is shown with the mail; ``bounced`` marks it as a report about the mail ``related_id``.
+    ``last_error`` is shown with the mail; ``bounced`` marks it as a report about the mail ``related_id``. With ``moved_to``
+    nothing is decided yet: the mail goes on in that queue.
     """
 
     outcome: Outcome
@@ -70,6 +74,7 @@ class Verdict:
     last_error: str = ""
     bounced: bool = False
     quarantine: tuple[str, str] | None = None
+    moved_to: str = ""
     steps: tuple[StepNote, ...] = field(default=())
 
 

@@ -6,6 +6,7 @@ from mailport.policies.automatic import Automatic, AutomaticKind
 from mailport.policies.bounce import Bounce
 from mailport.policies.senders import SenderVerdict, judge
 from mailport.policies.subjects import IGNORED, SubjectFinding
+from mailport_workspace.intake.handlers import INCOMING
 from mailport_workspace.intake.verdict import Verdict
 from mailport_workspace.processing.case import Case
 from mailport_workspace.tables import Outcome, StepState
@@ -82,5 +83,8 @@ def _rule(case: Case) -> Verdict | None:
         return case.ignored("rule", "rule.ignore", f"ignored {reason}")
     if case.action.do is Do.QUARANTINE:
         return case.quarantined("rule", "rule.quarantine", f"held {reason}")
+    if case.action.do is Do.QUEUE and case.received.queue == INCOMING:  # whoever moved it on meanwhile meant that queue
+        case.note("rule", f"moved to the queue “{case.action.queue}” {reason}", code="rule.queue")
+        return case.verdict(Outcome.RECEIVED, moved_to=case.action.queue)
     case.note("rule", f"{case.action.do} {reason}")
     return None

@@ -17,6 +17,7 @@ from mailport.address import Address
 from mailport.errors import ConfigurationError, Problem
 from mailport.policies.senders import judge
 from mailport.policies.subjects import fits
+from mailport_workspace.intake.handlers import INCOMING
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import IncomingRule, new_id
 from mailport_workspace.tenants.actor import Actor
@@ -51,6 +52,8 @@ class Do(StrEnum):
     """A mail without a record makes one of the rule's type."""
     ATTACH = "attach"
     """A mail with a record is put into its history and changes nothing; without one a person decides."""
+    QUEUE = "queue"
+    """A mail goes on in another queue, and is processed there as that queue is worked off; an inactive one keeps it."""
 
 
 class _Part(BaseModel):
@@ -82,9 +85,13 @@ class Condition(_Part):
 
 
 class RuleAction(_Part):
-    """What happens. ``record_type`` is that of a new record, ``fields`` are set on it; ``reason`` is shown to people."""
+    """What happens. ``record_type`` is that of a new record, ``fields`` are set on it; ``reason`` is shown to people.
+
+    ``queue`` is where a mail goes on; once it is there it is processed with ``fields``, as by ``process``.
+    """
 
     do: Do = Do.PROCESS
+    queue: str = Field("", max_length=100)
     record_type: str = Field("", max_length=100)
     fields: dict[str, Annotated[str, StringConstraints(max_length=1000)]] = {}
     reason: str = Field("", max_length=300)
@@ -93,7 +100,11 @@ class RuleAction(_Part):
     def _complete(self) -> Self:
         if (self.do is Do.CREATE) != bool(self.record_type):
             raise ValueError("a rule that creates a record names its type, and no other does")
-        if self.fields and self.do not in (Do.CREATE, Do.PROCESS):
+        if (self.do is Do.QUEUE) != bool(self.queue):
+            raise ValueError("a rule that moves mail names its queue, and no other does")
+        if self.queue == INCOMING:
+            raise ValueError("all mail comes through this queue: name another one")
+        if self.fields and self.do not in (Do.CREATE, Do.PROCESS, Do.QUEUE):
             raise ValueError("only a rule that lets records be made sets fields")
         return self
 
