@@ -2,16 +2,15 @@
 
 import json
 import ssl
-import sys
-import threading
 import time
 import urllib.parse
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from tests.peers.ports import HOST
+from tests.peers.threaded_http import Listener, ThreadedHttp
 from tests.peers.token_grant import Client, Form, Rejected, authenticate, check_grant
 from tests.peers.tokens import TokenIssuer
 
@@ -40,7 +39,7 @@ def slow(seconds: float) -> TokenFault:
     return TokenFault(delay=seconds)
 
 
-class TokenEndpoint:
+class TokenEndpoint(ThreadedHttp):
     """Serves from entering to leaving the block, at `url`.
 
     Tests may change at any time: `clients` by client id, `scopes` (None allows all), `lifetime` of the tokens in
@@ -54,24 +53,12 @@ class TokenEndpoint:
         self.faults: list[TokenFault] = []
         self.requests: list[Form] = []
         self._issuer = issuer
-        self._server = _Server((HOST, 0), partial(_Handler, self))
-        # The handshake is left to the thread of the connection.
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(Listener(partial(_Handler, self), context))
 
     @property
     def tenant(self) -> str:
         """The address below which everything lies, in the layout of Entra."""
-        return f"https://{HOST}:{self._server.server_port}/tenant"
+        return f"https://{HOST}:{self.port}/tenant"
 
     @property
     def url(self) -> str:
@@ -92,13 +79,6 @@ class TokenEndpoint:
         check_grant(form, self.scopes)
         token = self._issuer.token(client.username, expires_in=self.lifetime)
         return {"token_type": "Bearer", "expires_in": self.lifetime, "access_token": token}
-
-
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up or do not trust the certificate are not worth a line."""
-        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,14 +5,14 @@ import hashlib
 import hmac
 import json
 import ssl
-import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from tests.peers.ports import HOST
+from tests.peers.threaded_http import Listener, ThreadedHttp
 
 
 @dataclass(frozen=True)
@@ -54,32 +54,14 @@ def is_signed(call: Call, key: str) -> bool:
     return is_fresh and any(hmac.compare_digest(mine, theirs) for theirs in call.headers["webhook-signature"].split())
 
 
-class WebhookReceiver:
+class WebhookReceiver(ThreadedHttp):
     """Listens from entering to leaving the block, at `url`; every request takes one of `faults`, and stands in `calls`."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
-        self._server = _Server((HOST, 0), partial(_Handler, self))
-        self._scheme = "http"
-        if context is not None:
-            self._scheme = "https"
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._server.server_port
+        self._scheme = "https" if context else "http"
+        super().__init__(Listener(partial(_Handler, self), context))
 
     @property
     def url(self) -> str:
@@ -90,14 +72,6 @@ class WebhookReceiver:
         """Return the answer to a request."""
         self.calls.append(call)
         return self.faults.pop(0) if self.faults else Fault(status=204)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients that break off are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -77,7 +77,7 @@ def slow(seconds: float, **more: Any) -> Fault:
     """The right answer, late."""
 
     def act(handler: Any) -> bool:
-        handler.server.owner.pause(seconds)
+        handler.pause(seconds)
         return False
 
     return Fault(act, **more)
@@ -90,7 +90,7 @@ def dripping(seconds: float, **more: Any) -> Fault:
         whole = handler.carry_out()
         handler.send(200, whole[:1], {"Content-Type": "text/xml", "Content-Length": str(len(whole))})
         for at in range(1, len(whole)):
-            handler.server.owner.pause(seconds)
+            handler.pause(seconds)
             handler.wfile.write(whole[at : at + 1])
             handler.wfile.flush()
         return True

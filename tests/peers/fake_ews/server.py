@@ -2,14 +2,13 @@
 
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import spnego
 from lxml import etree
@@ -21,6 +20,7 @@ from tests.peers.fake_ews.operations import Mailroom, Operations
 from tests.peers.fake_ews.signin import Ntlm, Users
 from tests.peers.fake_ews.store import MailStore
 from tests.peers.ports import HOST
+from tests.peers.threaded_http import Listener, ThreadedHttp
 from tests.peers.tokens import TokenIssuer
 
 PATH = "/EWS/Exchange.asmx"
@@ -28,7 +28,7 @@ _READ = 64 * 1024
 _SOAP_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "request-id": "0e4ac1b7-7a8d-4a6c-9f5e-2d1c0b9a8f7e"}
 
 
-class FakeEws:
+class FakeEws(ThreadedHttp):
     """Serves from entering to leaving the block, at `url`.
 
     Tests may change at any time: `offers` (ways to sign in), `faults`, `room` (mailboxes and verdicts), `delegates`
@@ -58,26 +58,11 @@ class FakeEws:
         self._answers.set()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._server = _Server((HOST, 0), partial(_Handler, self))
-        self._server.owner = self
-        # The handshake is left to the thread of the connection.
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        super().__init__(Listener(partial(_Handler, self), context))
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def let_go(self) -> None:
         self._stopping.set()
         self._answers.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def port(self) -> int:
-        return self._server.server_port
 
     @property
     def url(self) -> str:
@@ -130,16 +115,6 @@ class FakeEws:
         with self._lock:
             for name, change in changes.items():
                 setattr(self, name, getattr(self, name) + change)
-
-
-class _Server(ThreadingHTTPServer):
-    owner: FakeEws
-    request_queue_size = 64
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up or do not trust the certificate are not worth a line."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -294,6 +269,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.read_body()
         # Each way has a header of its own.
         self.send(401, b"", {"WWW-Authenticate": list(self._ews.offers)})
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the server ends."""
+        self._ews.pause(seconds)
 
     def read_body(self) -> bytes:
         """The request's body, once."""

@@ -3,19 +3,19 @@
 import socket
 import ssl
 import struct
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message as Headers
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.peers.fake_gmail.faults import Fault
 from tests.peers.ports import HOST
+from tests.peers.threaded_http import Listener, ThreadedHttp
 
 _PIECE = 128 * 1024
 
@@ -40,7 +40,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json; charset=UTF-8"),)
 
 
-class TlsServer:
+class TlsServer(ThreadedHttp):
     """Serves from entering to leaving the block. Subclasses name operations and do them.
 
     `faults` and the switches may be changed at any time. `requests` are the operations in the order in which they came.
@@ -62,25 +62,12 @@ class TlsServer:
         self._end = threading.Event()
         self._handshakes = _open_gate()
         self._answers = _open_gate()
-        self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        super().__init__(_Listener(self))
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def let_go(self) -> None:
         self._end.set()
         self._handshakes.set()
         self._answers.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._server.server_port)
 
     @property
     def url(self) -> str:
@@ -228,13 +215,10 @@ class Handler(BaseHTTPRequestHandler):
         """Keep standard error clean."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
+class _Listener(Listener):
     def __init__(self, owner: TlsServer) -> None:
         self.owner = owner
-        super().__init__((HOST, 0), type("OwnedHandler", (Handler,), {"owner": owner}))
+        super().__init__(type("OwnedHandler", (Handler,), {"owner": owner}))
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the connection's own thread, then serve it."""
@@ -254,11 +238,6 @@ class _Server(ThreadingHTTPServer):
         """Close; a socket that became a TLS one was closed there."""
         if request.fileno() >= 0:
             super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are not worth a line."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
 def reset(sock: socket.socket) -> None:
