@@ -78,7 +78,14 @@ def outbox(workspace: Workspace, group: int) -> Outbox:
 
 async def tenant(workspace: Workspace, name: str, port: int) -> str:
     made = await found_tenant(workspace.store, name)
-    form = {"protocol": "smtp", "authentication": "none", "use_ssl_tls": "none", "host": "127.0.0.1", "port": port, "max_connections": 5}
+    form = {
+        "protocol": "smtp",
+        "authentication": "none",
+        "use_ssl_tls": "none",
+        "host": "127.0.0.1",
+        "port": port,
+        "max_connections": 5,
+    }
     await workspace.configurations.save(Actor.operator(made), form | {"user_name": SENDER})
     return made
 
