@@ -160,8 +160,7 @@ def test_progress_is_shown_on_a_terminal_and_kept_out_of_the_result(elsewhere, t
 def test_ctrl_c_ends_cleanly_and_says_what_is_unfinished(elsewhere):
     """130 as shells expect, no traceback, and the document still lists every file."""
     with elsewhere(60, "--json") as process:
-        while process.stderr.readline() != "sending\n":
-            pass
+        assert "sending\n" in iter(process.stderr.readline, "")  # the end of its output is empty, again and again
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stderr) == (130, "interrupted\n")

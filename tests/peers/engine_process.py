@@ -30,7 +30,7 @@ class EngineProcess:
     def kill(self) -> None:
         """End at once, as a power failure does."""
         self.process.kill()
-        self.process.wait()
+        self.process.wait(60)
 
 
 async def _work(url: str, log: Path, seconds: float) -> None:

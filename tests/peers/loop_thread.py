@@ -22,8 +22,8 @@ class LoopThread:
     def __exit__(self, *_: object) -> None:
         self.run(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.join(10)
+        self._loop.close()  # raises where the loop still runs: something blocks it
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` over there and wait for its result here."""

@@ -70,7 +70,7 @@ class Workers:
             text=True,
             start_new_session=True,
         )
-        self._listener = threading.Thread(target=self._listen)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def _listen(self) -> None:
@@ -130,9 +130,16 @@ class Workers:
 
     def close(self) -> None:
         """Leave nobody behind, and start nobody any more."""
-        self.end()
-        self._nursery.communicate(timeout=60)
-        self._listener.join()
+        assert self._nursery.stdin is not None
+        self._nursery.stdin.close()  # it kills its children, and itself
+        try:
+            self._nursery.wait(60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self._nursery.pid, signal.SIGKILL)
+        self._listener.join(60)
+        assert self._nursery.stdout is not None
+        self._nursery.stdout.close()
 
     @property
     def alive(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 
@@ -43,5 +44,6 @@ def test_an_error_in_the_script_is_not_lost() -> None:
 
     with pytest.RaisesGroup(LookupError), ScriptedServer(broken) as server:
         socket.create_connection((server.host, server.port)).close()
-        while not server.connections or server.open_connections:
-            pass
+        give_up = time.monotonic() + 10
+        while (not server.connections or server.open_connections) and time.monotonic() < give_up:
+            time.sleep(0.001)

@@ -194,12 +194,14 @@ async def traffic(database, tmp_path, smtp_sink):
     }
     options = {name.removeprefix("MAILPORT_").lower(): value for name, value in environment.items()}
     workers = peer("worker_process").Workers(environment, tmp_path / "workers.log")
-    async with Workspace(WorkspaceSettings(**options)) as workspace:
-        traffic = Traffic(workspace, workers, database, tmp_path / "mail", smtp_sink)
-        await traffic.found()
-        yield traffic
+    try:
+        async with Workspace(WorkspaceSettings(**options)) as workspace:
+            traffic = Traffic(workspace, workers, database, tmp_path / "mail", smtp_sink)
+            await traffic.found()
+            yield traffic
+            await traffic.close()
+    finally:
         await asyncio.to_thread(workers.close)
-        await traffic.close()
 
 
 async def deaths_at(traffic, points):

@@ -227,6 +227,7 @@ async def test_old_tls(plain: dict[str, Any], pki: Pki, tmp_path: Path) -> None:
 
 def _answer_plainly(server: socket) -> None:
     connection, _ = server.accept()
+    connection.settimeout(10)
     with connection:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         connection.recv(1000)
@@ -235,6 +236,7 @@ def _answer_plainly(server: socket) -> None:
 async def test_a_port_without_tls(plain: dict[str, Any]) -> None:
     """A port that speaks something else than TLS is told at the host."""
     with create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)  # else nobody ends the wait of a thread whose client stays away
         thread = threading.Thread(target=_answer_plainly, args=[server])
         thread.start()
         report = await climb(outgoing(plain | {"host": f"https://127.0.0.1:{server.getsockname()[1]}{PATH}"}))

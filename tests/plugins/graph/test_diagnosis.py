@@ -224,6 +224,7 @@ def chatterbox() -> Iterator[str]:
             except OSError:
                 return
             with connection:
+                connection.settimeout(10)
                 connection.sendall(b"220 mail.example.test ESMTP\r\n" * 10)
                 connection.recv(4096)
 

@@ -91,7 +91,7 @@ async def test_another_tenants_test_is_not_there(desk, zoe, bob):  # SEC-04
 @pytest.fixture
 async def served(workspace):
     """The address of a real server in this process."""
-    config = uvicorn.Config(create_app(workspace), log_config=None, ws="none")
+    config = uvicorn.Config(create_app(workspace), log_config=None, ws="none", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve([listening]))

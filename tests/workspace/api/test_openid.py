@@ -32,7 +32,7 @@ async def provider():
     """A provider that signs Cy in, an administrator of tenant One."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         fake = OpenIdFake(issuer=f"http://127.0.0.1:{listening.getsockname()[1]}", claims=dict(PERSON))
-        server = uvicorn.Server(uvicorn.Config(openid_app(fake), log_config=None, ws="none"))
+        server = uvicorn.Server(uvicorn.Config(openid_app(fake), log_config=None, ws="none", timeout_graceful_shutdown=5))
         serving = asyncio.create_task(server.serve([listening]))
         yield fake
         server.should_exit = True

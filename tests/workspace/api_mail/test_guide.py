@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MUL
 @pytest.fixture
 async def served(workspace):
     """The address of a server."""
-    server = uvicorn.Server(uvicorn.Config(create_app(workspace), log_config=None, ws="none"))
+    server = uvicorn.Server(uvicorn.Config(create_app(workspace), log_config=None, ws="none", timeout_graceful_shutdown=5))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve([listening]))
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -67,7 +67,7 @@ def test_the_distributed_engine_is_imported_only_where_it_is_chosen():
         engine_of(WorkspaceSettings(database_url="{SQLITE}"))
         assert "procrastinate" not in sys.modules and "psycopg" not in sys.modules
     """
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 async def test_a_database_file_has_one_worker(tmp_path):
@@ -77,7 +77,7 @@ async def test_a_database_file_has_one_worker(tmp_path):
     running = asyncio.create_task(first.run())
     await asyncio.sleep(0)
     with pytest.raises(ConfigurationError) as error:
-        await second.run()
+        await asyncio.wait_for(second.run(), 20)
     assert (error.value.code, str(database) in error.value.message) == ("settings.engine_taken", True)
     await first.close()
     await running
@@ -102,13 +102,13 @@ async def test_the_lock_ends_with_its_process(tmp_path):
     """Another process is refused as well, and nothing must be cleared away after a `kill -9`."""
     database, context = tmp_path / "mailport.db", multiprocessing.get_context("spawn")
     running = context.Event()
-    process = context.Process(target=_work, args=(database, running))
+    process = context.Process(target=_work, args=(database, running), daemon=True)
     process.start()
     assert running.wait(30)
     with pytest.raises(ConfigurationError):
-        await LocalEngine(database).run()
+        await asyncio.wait_for(LocalEngine(database).run(), 20)
     process.kill()
-    process.join()
+    process.join(30)
     heir = LocalEngine(database)
     task = asyncio.create_task(heir.run())
     await asyncio.sleep(0)

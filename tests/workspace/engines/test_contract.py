@@ -154,9 +154,10 @@ async def test_at_most_so_many_jobs_at_once(engines):
     async with engines.work(engine):
         for key in range(10):
             await engine.enqueue(("drain", "poll")[key % 2], str(key))
-        while len(work.runs) < 10:
-            most = max(most, work.now.total())
-            await asyncio.sleep(0.002)
+        async with asyncio.timeout(20):
+            while len(work.runs) < 10:
+                most = max(most, work.now.total())
+                await asyncio.sleep(0.002)
     assert most == 3
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -42,16 +43,21 @@ def command():
 
 @pytest.fixture
 def process():
-    """Start commands as processes, which end with the test."""
-    started = []
+    """Start commands as processes, which end with the test, and after two minutes at the latest: nobody waits for ever."""
+    started, watches = [], []
 
     def process(*words, **environment):
         command = [sys.executable, "-m", "mailport_workspace", *map(str, words)]
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         started.append(subprocess.Popen(command, env={**os.environ, **environment}, **options))
+        watches.append(threading.Timer(120, started[-1].kill))
+        watches[-1].daemon = True
+        watches[-1].start()
         return started[-1]
 
     yield process
+    for watch in watches:
+        watch.cancel()
     for running in started:
         running.kill()
         running.communicate()

@@ -91,7 +91,7 @@ async def test_a_database_that_is_away_is_a_metric(tmp_path):
     answer = await scrape(store)
     await store.close()
     for thread in set(threading.enumerate()) - before:  # the driver's, which reports to this loop once more before it ends
-        await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(thread.join, 10)
     assert (answer.status_code, values(answer.text)["mailport_database_up",]) == (200, 0)
 
 

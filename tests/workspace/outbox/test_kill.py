@@ -25,7 +25,7 @@ async def run_worker(database, ring_text, tenant, stage, count):
         "MAILPORT_EGRESS_PUBLIC_ONLY": "false",
     }
     process = await asyncio.create_subprocess_exec(sys.executable, WORKER, tenant, stage, str(count), env=environment)
-    return await process.wait()
+    return await asyncio.wait_for(process.wait(), 120)
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ async def test_what_was_begun_is_looked_up_after_a_crash(desk, clock, tmp_path):
     await desk.drain()
     assert [await desk.state(one) for one in (there, missing)] == ["uncertain", "uncertain"]
     looks = 0
-    while await desk.state(missing) != "sent":
+    while await desk.state(missing) != "sent" and looks < 9:
         clock.forward(minutes=15)
         await desk.drain()
         looks += 1
@@ -125,7 +125,7 @@ async def test_a_drainer_without_its_lease_stops(world, mail, clock):
         submitted = [await office.submit(subject=str(number)) for number in range(30)]
         with mail.answers.held():
             first = asyncio.create_task(office.drain())
-            await begun.wait()
+            await asyncio.wait_for(begun.wait(), 20)
             async with world.store.write(office.actor.tenant) as rows:
                 taken = await rows.take_over("another", clock())
         await first
@@ -140,7 +140,7 @@ async def test_stopping_gives_everything_back(world, mail, clock):
         submitted = [await office.submit(subject=str(number)) for number in range(30)]
         with mail.answers.held():
             work = asyncio.create_task(office.drain())
-            await begun.wait()
+            await asyncio.wait_for(begun.wait(), 20)
             work.cancel()
             await asyncio.wait([work])
         entries = [await office.entry(one) for one in submitted]
