@@ -37,6 +37,7 @@ from mailport import Message
 from mailport_workspace.database import migrate
 from mailport_workspace.deployment.worker import Worker
 from mailport_workspace.outbox.drain import Limits
+from mailport_workspace.outbox.enqueue import Wish
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.sealing import new_key
 from mailport_workspace.settings import WorkspaceSettings
@@ -95,7 +96,7 @@ async def accept(workspace: Workspace, tenants: list[str], count: int, due: date
     started = time.perf_counter()
     for number in range(count):
         mail = Message.compose(sender=SENDER, to=RECIPIENT, subject=f"Mail {number}", text=TEXT)
-        await workspace.outbox.submit(tenants[number % len(tenants)], mail, due_at=due)
+        await workspace.outbox.submit(tenants[number % len(tenants)], mail, Wish(due_at=due))
     return count / (time.perf_counter() - started)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import func, select, text, update
 from mailport import Message
 from mailport.errors import MailportError
 from mailport_workspace.database import WRITING, make_engine
+from mailport_workspace.outbox.enqueue import Wish
 from mailport_workspace.sealing import new_key
 from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.tables import (
@@ -82,7 +83,7 @@ class Traffic:
         async with asyncio.timeout(120):
             while True:
                 try:
-                    return await self.workspace.outbox.submit(tenant, message, idempotency_key=message.message_id)
+                    return await self.workspace.outbox.submit(tenant, message, Wish(idempotency_key=message.message_id))
                 except MailportError:
                     await asyncio.sleep(0.1)
 

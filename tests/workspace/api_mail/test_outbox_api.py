@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from mailport import Message
+from mailport_workspace.outbox.enqueue import Wish
 from tests.conftest import peer
 from tests.workspace.api_mail.test_sending import MAIL
 
@@ -92,7 +93,7 @@ async def test_blocked_mail_does_not_leave_whoever_sends_it(bob, people, outgoin
     with sink() as server:
         await outgoing(people.actor.ann, port=server.port, block_outgoing_email=True)
         message = Message.compose(sender="desk@example.org", to="ann@example.org", text="x")
-        submitted = await workspace.outbox.submit(people.one, message, origin=origin)
+        submitted = await workspace.outbox.submit(people.one, message, Wish(origin=origin))
         await settled(workspace, people.one, bob, submitted.journal_id)
         assert server.messages() == []
     listed = (await bob.get("/outbox", params={"state": "blocked"})).json()["items"]

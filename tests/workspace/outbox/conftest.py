@@ -12,6 +12,7 @@ from mailport.egress import EgressPolicy
 from mailport.fields import Capabilities
 from mailport.testing.memory import MemoryMail, MemoryPlugin
 from mailport_workspace.outbox.drain import Limits
+from mailport_workspace.outbox.enqueue import Wish
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.sealing import KeyRing, new_key
 from mailport_workspace.tenants.configuration import Configurations
@@ -42,7 +43,7 @@ class Desk:
     async def submit(self, to="bob@example.test", subject="Hello", text="Hello.", *, message=None, **options):
         facts = {"sender": options.pop("sender", "desk@example.test"), "to": to, "subject": subject, "text": text}
         message = Message.compose(**facts, **(message or {}))
-        return await self.outbox.submit(self.actor.tenant, message, **options)
+        return await self.outbox.submit(self.actor.tenant, message, Wish(**options))
 
     async def drain(self):
         await self.outbox.drain(self.actor.tenant)

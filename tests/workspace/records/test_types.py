@@ -11,9 +11,9 @@ from mailport_workspace.records.definitions import RecordTypes
 from mailport_workspace.records.embedded import EmbeddedRecords
 from mailport_workspace.records.types import BUILT_IN, FieldDefinition, FieldKind, RecordDefinition
 from mailport_workspace.records.values import changed_values, new_values, read_value
+from mailport_workspace.storable import is_storable
 from mailport_workspace.tables import RecordType, Role
 from mailport_workspace.tenants.actor import Actor
-from mailport_workspace.tenants.values import is_storable
 
 LAPTOP = {
     "label": "Laptop",

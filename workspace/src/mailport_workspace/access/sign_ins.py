@@ -10,11 +10,12 @@ from mailport.errors import AuthenticationFailed, PermissionDenied, Problem
 from mailport_workspace.access.caller import Caller
 from mailport_workspace.access.credential import Credential, refused
 from mailport_workspace.access.gates import Gates, Limit, network_of
+from mailport_workspace.storable import is_storable
 from mailport_workspace.store import Store
 from mailport_workspace.tables import SignIn, new_id, now
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.users import Users
-from mailport_workspace.tenants.values import is_storable, refuse
+from mailport_workspace.tenants.values import refuse
 
 __all__ = ["SignIns"]
 

@@ -6,14 +6,12 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
 
 from mailport_workspace.access.caller import Scope
 from mailport_workspace.api.access import WorkspaceOf, allowed
 from mailport_workspace.api.errors import can_fail_with
 from mailport_workspace.api.mail_shapes import Shown
 from mailport_workspace.api.paging import Page, PagingOf
-from mailport_workspace.api.shapes import Text
 from mailport_workspace.queries.overview import AuditFilter
 from mailport_workspace.tenants.actor import Actor
 
@@ -22,17 +20,6 @@ __all__ = ["router"]
 router = APIRouter(prefix="/audit", tags=["audit"], responses=can_fail_with(401, 403))
 
 Reader = Annotated[Actor, allowed(Scope.CONFIGURATION_READ)]
-Word = Annotated[Text, Field(max_length=300)]
-
-
-class WantedChanges(BaseModel):
-    """Which changes are wanted; ``subject`` is the beginning of what was changed, such as ``inbox``."""
-
-    user: Word = ""
-    subject: Word = ""
-    field: Word = ""
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
 
 
 class Change(Shown):
@@ -50,10 +37,10 @@ class Change(Shown):
 
 @router.get("")
 async def list_changes(
-    actor: Reader, workspace: WorkspaceOf, paging: PagingOf, wanted: Annotated[WantedChanges, Query()]
+    actor: Reader, workspace: WorkspaceOf, paging: PagingOf, wanted: Annotated[AuditFilter, Query()]
 ) -> Page[Change]:
     """List changes, the newest first."""
     with paging.asked():
         async with workspace.store.read(actor.tenant) as rows:
-            found = await rows.audit_page(AuditFilter(**dict(wanted)), after=paging.after, limit=paging.limit)
+            found = await rows.audit_page(wanted, after=paging.after, limit=paging.limit)
     return paging.page(found, lambda row: [row.at, row.id], Change.model_validate)

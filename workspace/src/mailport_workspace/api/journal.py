@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel
 
 from mailport import Message
 from mailport.errors import ConfigurationError, NotFound
@@ -20,10 +20,10 @@ from mailport_workspace.api.errors import can_fail_with
 from mailport_workspace.api.mail import AcceptedMail
 from mailport_workspace.api.mail_shapes import MailContent, MailShown, MailSummary
 from mailport_workspace.api.paging import Page, PagingOf
-from mailport_workspace.api.shapes import Id, Text
+from mailport_workspace.api.shapes import Id
 from mailport_workspace.journal.account import Happening, MailHistory, read_history
 from mailport_workspace.queries.journal import MailFilter
-from mailport_workspace.tables import JournalEntry, MailDirection, MailKind, OutboxState, Outcome
+from mailport_workspace.tables import JournalEntry
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.workspace import Workspace
 
@@ -34,28 +34,6 @@ router = APIRouter(prefix="/journal", tags=["journal"], responses=can_fail_with(
 Reader = Annotated[Actor, allowed(Scope.MAIL_READ)]
 _MISSING = can_fail_with(404)
 _PIECE = 1024 * 1024
-
-Word = Annotated[Text, Field(max_length=500)]
-
-
-class JournalFilter(BaseModel):
-    """Which mails are wanted; ``address`` is that of the sender or of a recipient, ``subject`` a part of it."""
-
-    direction: MailDirection | None = None
-    kind: MailKind | None = None
-    outcome: Outcome | None = None
-    state: OutboxState | None = None
-    inbox: Word = ""
-    message_id: Word = ""
-    conversation_id: Word = ""
-    address: Word = ""
-    subject: Word = ""
-    record_type: Word = ""
-    record: Word = ""
-    record_number: Word = ""
-    person: Word = ""
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
 
 
 class HappeningShown(BaseModel):
@@ -81,12 +59,12 @@ class Explanation(BaseModel):
 
 @router.get("")
 async def list_mails(
-    actor: Reader, workspace: WorkspaceOf, paging: PagingOf, wanted: Annotated[JournalFilter, Query()]
+    actor: Reader, workspace: WorkspaceOf, paging: PagingOf, wanted: Annotated[MailFilter, Query()]
 ) -> Page[MailSummary]:
     """List mails, the newest first."""
     with paging.asked():
         async with workspace.store.read(actor.tenant) as rows:
-            found = await rows.mails(MailFilter(**dict(wanted)), after=paging.after, limit=paging.limit)
+            found = await rows.mails(wanted, after=paging.after, limit=paging.limit)
     return paging.page(found, lambda entry: [entry.id], MailSummary.of)
 
 

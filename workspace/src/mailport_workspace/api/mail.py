@@ -15,7 +15,7 @@ from mailport_workspace.access.caller import Caller, Scope
 from mailport_workspace.api.access import CallerOf, WorkspaceOf
 from mailport_workspace.api.errors import below, can_fail_with
 from mailport_workspace.api.new_mail import LARGEST_MAIL, IdempotencyKey, NewMail, NewRecord, RawOptions, named_attachment
-from mailport_workspace.outbox.enqueue import Submitted
+from mailport_workspace.outbox.enqueue import Submitted, Wish
 from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.tables import OutboxState
 from mailport_workspace.workspace import Workspace
@@ -104,9 +104,7 @@ async def accept(
 ) -> AcceptedMail:
     """Store a mail that is to be sent; return what the caller is told."""
     _require_recipients(message)
-    submitted = await workspace.outbox.submit(
-        caller.actor.tenant,
-        message,
+    wish = Wish(
         record=await _record(workspace, caller.actor.tenant, options.wanted_record),
         due_at=options.send_at,
         priority=options.priority,
@@ -114,7 +112,7 @@ async def accept(
         origin="user" if caller.sign_in else "api",
         hold=options.hold,
     )
-    return AcceptedMail.of(submitted)
+    return AcceptedMail.of(await workspace.outbox.submit(caller.actor.tenant, message, wish))
 
 
 def _require_recipients(message: Message) -> None:

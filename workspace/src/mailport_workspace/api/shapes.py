@@ -8,18 +8,12 @@ from typing import Annotated, Any
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from mailport_workspace.tenants.values import is_storable
+from mailport_workspace.storable import Text
 
 __all__ = ["Form", "Id", "Input", "Secret", "Text"]
 
 
 _DEEPEST = 30
-
-
-def _storable(text: str) -> str:
-    if not is_storable(text):
-        raise ValueError("it holds characters that cannot be stored")
-    return text
 
 
 def _shallow(form: dict[str, Any]) -> dict[str, Any]:
@@ -37,9 +31,6 @@ def _parts(value: Any) -> Iterable[Any]:
         return value.values()
     return value if isinstance(value, list) else ()
 
-
-Text = Annotated[str, AfterValidator(_storable)]
-"""Text that every database can keep."""
 
 Secret = Annotated[SecretStr, Field(max_length=1024)]
 """A password."""

@@ -55,8 +55,10 @@ def import_(output: Output, /, *, tenant: str, file: Path, secrets_file: Path | 
 def _read(path: Path) -> dict[str, Any]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, type(error).__name__) from error
+    except OSError as error:
+        raise _unreadable(path, error.strerror or type(error).__name__) from error
+    except ValueError as error:
+        raise _unreadable(path, "it is no JSON") from error
     if not isinstance(read, dict):
         raise _unreadable(path, "it is no JSON object")
     return read

@@ -47,12 +47,23 @@ async def require_current(url: URL) -> None:
     """Refuse a database that is not migrated to this very release. Raises ``ConfigurationError``."""
     found = await schema_of(url)
     _refuse_newer(found)
+    _refuse_missing(url)
     if found is not Schema.CURRENT:
         raise ConfigurationError(
             "The database has no tables yet." if found is Schema.EMPTY else "The database is of an earlier release.",
             code="store.unmigrated",
             field="database_url",
             remedy="Run mailport-workspace migrate, with MAILPORT_OWNER_DATABASE_URL where the tables have another owner.",
+        )
+
+
+def _refuse_missing(url: URL) -> None:
+    if _is_no_file_yet(url):
+        raise ConfigurationError(
+            f"There is no database {Path(url.database or '').absolute()} yet.",
+            code="store.unmigrated",
+            field="database_url",
+            remedy="Work in the folder where it is, set MAILPORT_DATABASE_URL, or make it with mailport-workspace migrate.",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -122,7 +123,7 @@ def listen(host: str, port: int, *, field: str) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise ConfigurationError(
-            f"Nobody can listen at {host}, port {port}: {error.strerror or error}.",
+            f"Nobody can listen at {host}, port {port}: {os.strerror(error.errno) if error.errno else error}.",
             code="settings.listen",
             field=field,
             remedy="Choose another address or port, or stop the process that has it.",

@@ -20,6 +20,11 @@ _SCARCE, _LITTLE = 100 * 2**20, 2**30
 def check_keys(settings: WorkspaceSettings) -> Finding:
     """Say whether secrets can be sealed. Nothing is made."""
     if settings.keys is None and settings.is_embedded and not _database_file(settings).exists():
+        folder = settings.key_file.absolute().parent
+        if not folder.is_dir():
+            return Finding.warning(
+                "keys", f"There is no folder {folder} for the key file.", "Make it, or set MAILPORT_KEY_FILE."
+            )
         return Finding.ok("keys", f"The key file {settings.key_file} is made at the first start.")
     try:
         ring = KeyRing.parse(settings.keys.get_secret_value()) if settings.keys else keys_of_file(settings.key_file)

@@ -14,8 +14,8 @@ from mailport.policies.sealed import is_sealed
 from mailport.receipt import Receipt, RecipientResult, Status
 from mailport_workspace.outbox.retry import Decision, RetryRules, decide
 from mailport_workspace.outbox.states import state_of
-from mailport_workspace.outbox.storable import storable
 from mailport_workspace.queries.draining import ClaimedMail
+from mailport_workspace.storable import storable
 from mailport_workspace.tables import OutboxState
 
 __all__ = ["Delivered", "deliver", "lost"]

@@ -15,16 +15,16 @@ from mailport import Message
 from mailport.errors import ConfigurationError
 from mailport.policies.conversation_ids import new_conversation_id
 from mailport_workspace.outbox.sameness import is_same_mail
-from mailport_workspace.outbox.storable import storable
 from mailport_workspace.records.history import enter_outgoing
 from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.sealing import KeyRing
+from mailport_workspace.storable import storable
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import JournalEntry, MailDirection, OutboxEntry, OutboxState, RawMessage, now
 from mailport_workspace.tables.base import INDEXED_LENGTH, new_id
 from mailport_workspace.tenants.conversation_secrets import signing_secret
 
-__all__ = ["Submitted", "Wish", "store_mail"]
+__all__ = ["PLAIN", "Submitted", "Wish", "store_mail"]
 
 _Row: TypeAlias = dict[str, Any]
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,39}")
@@ -42,7 +42,10 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """How a mail shall leave: about which record, not before ``due_at``, before others with a lower ``priority``."""
+    """How a mail shall leave: about which record, not before ``due_at``, before others with a lower ``priority``.
+
+    ``hold`` keeps it until a person releases it; the same ``idempotency_key`` twice sends one mail.
+    """
 
     record: RecordRef | None = None
     due_at: datetime | None = None
@@ -50,6 +53,10 @@ class Wish:
     idempotency_key: str | None = None
     origin: str = "api"
     hold: bool = False
+
+
+PLAIN = Wish()
+"""Now, once for every call, about no record."""
 
 
 async def store_mail(rows: TenantRows, ring: KeyRing, message: Message, content: bytes, wish: Wish) -> Submitted:

@@ -15,10 +15,9 @@ from mailport_workspace.observing.traces import span
 from mailport_workspace.outbox.accounts import Accounts
 from mailport_workspace.outbox.actions import act
 from mailport_workspace.outbox.drain import Drain, Draining, Limits, Stage
-from mailport_workspace.outbox.enqueue import Submitted, Wish, store_mail
+from mailport_workspace.outbox.enqueue import PLAIN, Submitted, Wish, store_mail
 from mailport_workspace.outbox.retry import RetryRules
 from mailport_workspace.outbox.states import Action
-from mailport_workspace.records.interface import RecordRef
 from mailport_workspace.sealing import KeyRing
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import OutboxState, now
@@ -64,46 +63,21 @@ class Outbox:
             reached=reached,
         )
 
-    async def submit(
-        self,
-        tenant: str,
-        message: Message,
-        *,
-        record: RecordRef | None = None,
-        due_at: datetime | None = None,
-        priority: int = 0,
-        idempotency_key: str | None = None,
-        origin: str = "api",
-        hold: bool = False,
-    ) -> Submitted:
-        """Store a mail and return; it leaves afterwards.
+    async def submit(self, tenant: str, message: Message, wish: Wish = PLAIN) -> Submitted:
+        """Store a mail and return; it leaves afterwards, as ``wish`` says.
 
-        ``due_at`` is when it leaves at the earliest, a higher ``priority`` leaves first, ``hold`` keeps it until a person
-        releases it. The same ``idempotency_key`` returns the first mail. Raises ``ConfigurationError`` for a mail that cannot
-        be written down, and for another mail under the same key (``store.key_used``).
+        Raises ``ConfigurationError`` for a mail that cannot be written down, and for another mail under the same idempotency
+        key (``store.key_used``).
         """
-        wish = Wish(record=record, due_at=due_at, priority=priority, idempotency_key=idempotency_key, origin=origin, hold=hold)
         content = message.to_bytes(keep_bcc=True)
-        with span("submit", tenant=tenant, origin=origin):
+        with span("submit", tenant=tenant, origin=wish.origin):
             async with self._store.write(tenant) as rows:
                 submitted = await store_mail(rows, self._ring, message, content, wish)
             await self.nudge(tenant)
         return submitted
 
-    async def enqueue(
-        self,
-        rows: TenantRows,
-        message: Message,
-        *,
-        record: RecordRef | None = None,
-        due_at: datetime | None = None,
-        priority: int = 0,
-        idempotency_key: str | None = None,
-        origin: str = "api",
-        hold: bool = False,
-    ) -> Submitted:
+    async def enqueue(self, rows: TenantRows, message: Message, wish: Wish = PLAIN) -> Submitted:
         """Do what ``submit`` does in the caller's transaction; ``nudge`` after its commit, or a worker finds it by itself."""
-        wish = Wish(record=record, due_at=due_at, priority=priority, idempotency_key=idempotency_key, origin=origin, hold=hold)
         return await store_mail(rows, self._ring, message, message.to_bytes(keep_bcc=True), wish)
 
     async def nudge(self, tenant: str) -> None:

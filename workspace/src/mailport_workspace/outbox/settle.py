@@ -13,9 +13,9 @@ from typing import Any
 
 from mailport_workspace.outbox.delivery import Delivered
 from mailport_workspace.outbox.retry import FIRST_LOOKUP, Halt
-from mailport_workspace.outbox.storable import storable
 from mailport_workspace.outbox.uncertain import LookedUp
 from mailport_workspace.queries.draining import ClaimedMail
+from mailport_workspace.storable import storable
 from mailport_workspace.store import TenantRows
 from mailport_workspace.tables import Attempt, JournalStep, OutboxEntry, OutboxState, RecipientReceipt, StepState
 from mailport_workspace.tables.base import INDEXED_LENGTH, new_id

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from typing import Annotated
 
-from sqlalchemy import ColumnElement, Text, cast, func, or_, select
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, cast, func, or_, select
+from sqlalchemy import Text as LongText
 from sqlalchemy.orm import defer
 
 from mailport_workspace.queries.base import Bound, found
 from mailport_workspace.queries.paging import Position, one_page
+from mailport_workspace.storable import Text
 from mailport_workspace.tables import (
     Attempt,
     JournalEntry,
@@ -30,29 +32,33 @@ from mailport_workspace.tables import (
 __all__ = ["JournalQueries", "MailFilter"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailFilter:
+_Word = Annotated[Text, Field(max_length=500)]
+
+
+class MailFilter(BaseModel):
     """Which mails a list shows; what is None or empty does not matter.
 
     ``address`` is a complete mail address, compared with the sender and every recipient; ``subject`` is a part of the subject.
     ``since`` and ``until`` limit when the mail was stored, the second one exclusively.
     """
 
+    model_config = ConfigDict(frozen=True)
+
     direction: MailDirection | None = None
     kind: MailKind | None = None
     outcome: Outcome | None = None
     state: OutboxState | None = None
-    inbox: str = ""
-    message_id: str = ""
-    conversation_id: str = ""
-    address: str = ""
-    subject: str = ""
-    record_type: str = ""
-    record: str = ""
-    record_number: str = ""
-    person: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
+    inbox: _Word = ""
+    message_id: _Word = ""
+    conversation_id: _Word = ""
+    address: _Word = ""
+    subject: _Word = ""
+    record_type: _Word = ""
+    record: _Word = ""
+    record_number: _Word = ""
+    person: _Word = ""
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
 class JournalQueries(Bound):
@@ -160,7 +166,7 @@ def _by_text(wanted: MailFilter) -> list[ColumnElement[bool]]:
 
 def _names(address: str) -> ColumnElement[bool]:
     """Whether the sender or a recipient is ``address``: one database keeps lists with escapes, the other without."""
-    recipients = cast(JournalEntry.recipients, Text)
+    recipients = cast(JournalEntry.recipients, LongText)
     spellings = {json.dumps(address), json.dumps(address, ensure_ascii=False)}
     listed = [recipients.icontains(spelling, autoescape=True) for spelling in sorted(spellings)]
     return or_(JournalEntry.sender.icontains(address, autoescape=True), *listed)

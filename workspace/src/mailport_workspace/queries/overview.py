@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, defer
 
 from mailport_workspace.queries.base import Across, Bound
 from mailport_workspace.queries.paging import Position, one_page
+from mailport_workspace.storable import Text
 from mailport_workspace.tables import (
     AccountState,
     AuditEntry,
@@ -32,15 +34,19 @@ __all__ = ["AcrossOverview", "AuditFilter", "Figures", "OverviewQueries"]
 State = TypeVar("State", OutboxState, IntakeState)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFilter:
-    """Which changes a list shows; ``subject`` is the beginning of what was changed."""
+_Word = Annotated[Text, Field(max_length=300)]
 
-    user: str = ""
-    subject: str = ""
-    field: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
+
+class AuditFilter(BaseModel):
+    """Which changes a list shows; ``subject`` is the beginning of what was changed, such as ``inbox``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user: _Word = ""
+    subject: _Word = ""
+    field: _Word = ""
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 from mailport import Attachment, Message
 from mailport.address import Address
 from mailport.errors import ConfigurationError, NotFound, UnsupportedFeature
-from mailport_workspace.outbox.enqueue import Submitted
+from mailport_workspace.outbox.enqueue import Submitted, Wish
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.queries.paging import Position
 from mailport_workspace.queries.records import RecordFilter
@@ -179,7 +179,7 @@ class RecordDesk:
     async def _send(self, actor: Actor, record: str, message: Message, key: str | None) -> Submitted:
         async with self._store.write(actor.tenant) as rows:
             row = await rows.record(record, for_update=True)
-            submitted = await self._outbox.enqueue(rows, message, record=_ref(row), idempotency_key=key, origin="user")
+            submitted = await self._outbox.enqueue(rows, message, Wish(record=_ref(row), idempotency_key=key, origin="user"))
             row.updated_at = self._clock()
         await self._outbox.nudge(actor.tenant)
         return submitted

@@ -12,7 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from mailport.errors import ConfigurationError, Problem
 from mailport.fields import MailAddress
 from mailport_workspace.records.types import FieldDefinition, FieldKind, RecordDefinition
-from mailport_workspace.tenants.values import is_storable, refuse
+from mailport_workspace.storable import is_storable
+from mailport_workspace.tenants.values import refuse
 
 __all__ = ["changed_values", "new_values", "read_value", "state_named"]
 

@@ -14,11 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailport.errors import AuthenticationFailed, ConfigurationError
 from mailport.fields import MailAddress
+from mailport_workspace.storable import is_storable
 from mailport_workspace.store import Store, TenantRows
 from mailport_workspace.tables import Role, User, new_id
 from mailport_workspace.tenants.actor import Actor
 from mailport_workspace.tenants.audit import changed_fields
-from mailport_workspace.tenants.values import is_storable, refuse_unstorable
+from mailport_workspace.tenants.values import refuse_unstorable
 
 __all__ = ["SHORTEST_PASSWORD", "Users"]
 

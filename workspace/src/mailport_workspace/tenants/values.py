@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from mailport.account import with_stored_secrets
 from mailport.errors import ConfigurationError, Problem
 from mailport.fields import Direction, ProtocolFields, Settings, hint
 from mailport_workspace.sealing import KeyRing, Place, SealBroken
+from mailport_workspace.storable import is_storable
 from mailport_workspace.tables import ConnectionTest, Inbox, MailConfiguration
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "complete",
     "custom_of",
     "hidden_changes",
-    "is_storable",
     "keep",
     "masked_of",
     "problems_of",
@@ -125,15 +124,6 @@ def refuse_unstorable(form: Mapping[str, Any]) -> None:
         for name, value in form.items()
         if not is_storable({name: value})
     )
-
-
-def is_storable(value: Any) -> bool:
-    """Whether every database can keep the value, and every wire carry it."""
-    try:
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError):
-        return False
-    return "\\u0000" not in json.dumps(value).replace("\\\\", "")  # NUL, not the six characters
 
 
 def complete(mailport: Mailport, direction: Direction, form: Mapping[str, Any], stored: Stored) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from mailport import Message
 from mailport.errors import ConfigurationError
+from mailport_workspace.outbox.enqueue import Wish
 from mailport_workspace.outbox.outbox import Outbox
 from mailport_workspace.queries.upkeep import FailedMail
 from mailport_workspace.store import Store
@@ -94,7 +95,7 @@ class Summaries:
             headers=(("Auto-Submitted", "auto-generated"),),
         )
         try:
-            return (await self._outbox.submit(tenant, message, origin="summary", idempotency_key=key)).is_new
+            return (await self._outbox.submit(tenant, message, Wish(origin="summary", idempotency_key=key))).is_new
         except ConfigurationError as error:
             if error.code != "store.key_used":
                 raise
