@@ -10,8 +10,8 @@ import asyncio
 import errno
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from mailport.errors import ConfigurationError, MailportError, TimedOut, Unreachable, UnsupportedFeature
 
@@ -30,20 +30,20 @@ class EgressPolicy:
 
     public_only: bool = False
     allowed: tuple[str, ...] = ()
+    _named: frozenset[str] = field(init=False, repr=False, compare=False)
+    _networks: tuple[IPv4Network | IPv6Network, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for entry in self.allowed:
-            if "/" in entry:
-                ip_network(entry)  # a bad network is the operator's error, told at start
+        """Read the networks once. Raises ``ValueError`` for a bad one, which is the operator's error, told at start."""
+        object.__setattr__(self, "_named", frozenset(entry.lower() for entry in self.allowed))
+        object.__setattr__(self, "_networks", tuple(ip_network(entry) for entry in self.allowed if "/" in entry))
 
     def permits(self, host: str, address: str) -> bool:
         """Whether ``host``, resolved to ``address``, may be reached."""
-        named = {entry.lower() for entry in self.allowed}
-        if not self.public_only or host.lower().rstrip(".") in named or address in named:
+        if not self.public_only or host.lower().rstrip(".") in self._named or address in self._named:
             return True
         ip = ip_address(address.partition("%")[0])
-        networks = [ip_network(entry) for entry in self.allowed if "/" in entry]
-        return any(ip in network for network in networks) or _is_public(ip)
+        return any(ip in network for network in self._networks) or _is_public(ip)
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
         """Return the permitted addresses of ``host``.

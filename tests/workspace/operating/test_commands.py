@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import sqlite3
 import subprocess
@@ -173,3 +174,28 @@ def _set_version(database, version):
         await engine.dispose()
 
     asyncio.run(change())
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """An empty folder, where no setting says anything."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name in [name for name in os.environ if name.startswith("MAILPORT_")]:
+        monkeypatch.delenv(name)
+    return folder
+
+
+def test_a_command_in_the_wrong_folder_says_what_it_looked_for(command, elsewhere):
+    """The file is named, and nothing is made; a document that is not there is named as well."""
+    refused = command("tenant", "list")
+    assert (refused.exit_code, f"{elsewhere}/mailport.db" in refused.output, list(elsewhere.iterdir())) == (3, True, [])
+    assert "missing.json cannot be read: No such file or directory." in command("import", "One", "missing.json").output
+
+
+def test_a_key_file_without_its_folder_is_noticed(command, elsewhere, monkeypatch):
+    """Before the first start fails because of it."""
+    monkeypatch.setenv("MAILPORT_KEY_FILE", str(elsewhere / "nowhere" / "keys"))
+    found = {row["name"]: row for row in command("doctor", "--json").told}
+    assert f"There is no folder {elsewhere}/nowhere for the key file." in found["keys"]["said"]

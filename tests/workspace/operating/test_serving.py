@@ -80,9 +80,11 @@ def test_a_database_file_has_one_worker(deployment, process, command):
 def test_a_port_that_is_taken_is_told(deployment, process):
     """In one sentence, with the option at fault."""
     with socket.create_server((HOST, 0)) as taken:
-        running = process("serve", "--port", taken.getsockname()[1])
+        taken_port = taken.getsockname()[1]
+        running = process("serve", "--port", taken_port)
         _, log = running.communicate(timeout=30)
     assert (running.returncode, "--port" in log, "Traceback" in log) == (3, True, False)
+    assert f"port {taken_port}: Address already in use.\n" in log
 
 
 @pytest.mark.parametrize(
