@@ -23,6 +23,7 @@ COMMANDS = {
     "rotate-keys": "keys",
     "serve": "serve",
     "tenant": "tenant",
+    "token": "token",
     "user": "user",
     "worker": "worker",
 }

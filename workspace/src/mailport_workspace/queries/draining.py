@@ -55,7 +55,10 @@ class ClaimedMail:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What decides whether and how mail of a tenant may leave: the version of its settings, its options, its account."""
+    """What decides whether and how mail of a tenant may leave: the version of its settings, its options, its account.
+
+    ``disabled_at`` is since when the whole tenant is switched off.
+    """
 
     version: int
     options: Mapping[str, Any]
@@ -63,6 +66,7 @@ class Situation:
     circuit_version: int | None
     wait_until: datetime | None
     arrival: datetime | None
+    disabled_at: datetime | None
 
 
 _CLAIMED = (
@@ -98,6 +102,7 @@ class DrainQueries(Bound):
                 AccountState.circuit_version,
                 AccountState.wait_until,
                 AccountState.arrival,
+                Tenant.disabled_at,
             )
             .join(Tenant, Tenant.id == MailConfiguration.tenant_id)
             .outerjoin(AccountState, of_account)
