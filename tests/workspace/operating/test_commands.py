@@ -50,18 +50,6 @@ def test_a_tenant_goes_with_everything(command):
     assert command("tenant", "list", "--json").told == []
 
 
-def test_tokens_of_the_operator(command):
-    """Made by name and shown once; a revoked one stays in the list."""
-    made = command("token", "add", "console", "--days", "30", "--json").told
-    assert made["token"].startswith("mailport_operator_")
-    assert command("token", "add", "console").exit_code == 3
-    assert made["token"] not in command("token", "list").output
-    assert command("token", "list", "--json").told[0]["state"].startswith("until ")
-    assert command("token", "revoke", "console").exit_code == 0
-    assert command("token", "revoke", "nobody").exit_code == 8
-    assert command("token", "list", "--json").told == [{"name": "console", "state": "revoked", "last_used_at": "never"}]
-
-
 def test_a_configuration_moves_to_another_tenant(command, deployment):  # CFG-08
     """The export has no secret, and the import asks for each."""
     for name in ("One", "Two"):

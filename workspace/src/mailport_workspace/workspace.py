@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Self
 
 from mailport_workspace.access.openid import OpenId
-from mailport_workspace.access.operators import Operators
 from mailport_workspace.access.sign_ins import SignIns
 from mailport_workspace.access.tokens import Tokens
 from mailport_workspace.deployment.plugins import Plugins
@@ -31,7 +30,6 @@ from mailport_workspace.settings import WorkspaceSettings
 from mailport_workspace.store import Store
 from mailport_workspace.tenants.configuration import Configurations
 from mailport_workspace.tenants.connection_tests import ConnectionTests
-from mailport_workspace.tenants.directory import Tenants
 from mailport_workspace.tenants.imports import Imports
 from mailport_workspace.tenants.inboxes import Inboxes
 from mailport_workspace.tenants.incoming_rules import IncomingRules
@@ -70,8 +68,6 @@ class Workspace:
         self.users = Users(self.store)
         self.sign_ins = SignIns(self.store, self.users)
         self.tokens = Tokens(self.store)
-        self.operators = Operators(self.store)
-        self.tenants = Tenants(self.store, self.users, settings.default_component_type)
         self.options = Options(self.store)
         self.incoming_rules = IncomingRules(self.store)
         self.imports = Imports(self.store)

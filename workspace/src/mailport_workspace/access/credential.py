@@ -11,20 +11,14 @@ from typing import Self
 
 from mailport.errors import AuthenticationFailed
 
-__all__ = ["OPERATOR", "Credential", "refused"]
+__all__ = ["Credential", "refused"]
 
-OPERATOR = "operator"
-"""What stands in place of the tenant in a credential of the operator."""
-
-_SHAPE = re.compile(r"mailport_([0-9a-f]{32}|operator)_([0-9a-f]{32})_([0-9a-f]{64})")
+_SHAPE = re.compile(r"mailport_([0-9a-f]{32})_([0-9a-f]{32})_([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A token or cookie, in parts: the row it belongs to, and 256 random bits of which only a digest is stored.
-
-    ``tenant`` is the tenant's id, or ``OPERATOR``.
-    """
+    """A token or cookie, in parts: the row it belongs to, and 256 random bits of which only a digest is stored."""
 
     tenant: str
     id: str

@@ -174,8 +174,7 @@ class OpenId:
     async def _tenant(self, claims: Mapping[str, Any]) -> str:
         named = claims.get(self._settings.openid_tenant_claim)
         async with self._store.survey() as rows:
-            open_ones = [tenant for tenant in await rows.tenants() if tenant.disabled_at is None]
-        found = next((tenant.id for tenant in open_ones if named in (tenant.id, tenant.name)), None)
+            found = next((tenant.id for tenant in await rows.tenants() if named in (tenant.id, tenant.name)), None)
         if found is None:
             raise _refused("The provider names no tenant of this deployment.")
         return found

@@ -46,8 +46,7 @@ class SignIns:
         """
         async with self._store.survey() as rows:
             named = await rows.tenant_named(tenant) if is_storable(tenant) else None
-        is_open = named is not None and named.disabled_at is None
-        return await self.begin(await self._checked(named.id if named and is_open else "unknown", email, password, address))
+        return await self.begin(await self._checked(named.id if named else "unknown", email, password, address))
 
     async def change_password(self, actor: Actor, current: str, new: str, *, address: str) -> Credential:
         """Set one's own password, and let nobody stay in but who did so."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from mailport.errors import AuthenticationFailed, Problem
+from mailport.errors import Problem
 from mailport_workspace.access.caller import Caller, Scope
-from mailport_workspace.access.credential import OPERATOR, Credential, refused
+from mailport_workspace.access.credential import Credential, refused
 from mailport_workspace.store import Store
 from mailport_workspace.tables import ApiToken, new_id, now
 from mailport_workspace.tenants.actor import Actor
@@ -61,8 +61,6 @@ class Tokens:
     async def caller(self, token: str) -> Caller:
         """Return who calls. Raises ``AuthenticationFailed``."""
         shown = Credential.parse(token)
-        if shown.tenant == OPERATOR:
-            raise _of_operator()
         async with self._store.read(shown.tenant) as rows:
             found = await rows.user_of_api_token(shown.id)
         if found is None:
@@ -80,11 +78,3 @@ class Tokens:
         if row.last_used_at is None or self._clock() - row.last_used_at >= _USED_AGAIN:
             async with self._store.write(row.tenant_id) as rows:
                 await rows.use_api_token(row.id, self._clock())
-
-
-def _of_operator() -> AuthenticationFailed:
-    return AuthenticationFailed(
-        "A token of the operator opens nothing that belongs to a tenant.",
-        code="authentication.operator",
-        remedy="Use a token of the tenant.",
-    )

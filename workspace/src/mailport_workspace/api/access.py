@@ -8,24 +8,19 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from mailport.errors import PermissionDenied
 from mailport_workspace.access.caller import Caller, Scope
-from mailport_workspace.access.credential import OPERATOR, Credential, refused
+from mailport_workspace.access.credential import refused
 from mailport_workspace.observing.context import working_on
 from mailport_workspace.tenants.actor import Actor
-from mailport_workspace.tenants.directory import Operator
 from mailport_workspace.workspace import Workspace
 
-__all__ = ["COOKIE", "CallerOf", "OperatorOf", "Scope", "WorkspaceOf", "allowed", "cookie_name"]
+__all__ = ["COOKIE", "CallerOf", "Scope", "WorkspaceOf", "allowed", "cookie_name"]
 
 COOKIE = "mailport"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="An API token of the tenant.")
-_operator_bearer = HTTPBearer(
-    auto_error=False, scheme_name="operator", description="A token of the operator; it opens nothing that belongs to a tenant."
-)
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, scheme_name="session", description="The cookie of `POST /session`.")
 
 
@@ -74,23 +69,6 @@ async def _known(request: Request, workspace: Workspace) -> Caller:
 
 
 CallerOf = Annotated[Caller, Depends(_caller)]
-
-
-async def _operator(request: Request, workspace: WorkspaceOf, _token: Annotated[Any, Security(_operator_bearer)]) -> Operator:
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer":
-        raise refused()
-    if Credential.parse(token.strip()).tenant != OPERATOR:
-        raise PermissionDenied(
-            "Only the operator of the deployment may do this.",
-            code="permission.operator",
-            remedy="Use a token of the operator: mailport-workspace token add NAME.",
-        )
-    return await workspace.operators.caller(token.strip())
-
-
-OperatorOf = Annotated[Operator, Depends(_operator)]
-"""Who runs the deployment; nobody of a tenant does."""
 
 
 def allowed(scope: Scope) -> Any:

@@ -16,7 +16,6 @@ from mailport_workspace.api import (
     audit,
     configuration,
     connection_tests,
-    deployment,
     errors,
     health,
     import_connections,
@@ -36,7 +35,6 @@ from mailport_workspace.api import (
     records,
     session,
     tabs,
-    tenants,
     tokens,
     users,
     webhooks,
@@ -80,8 +78,6 @@ ROUTERS: Sequence[APIRouter] = (
     webhooks.router,
     audit.router,
     health.router,
-    tenants.router,
-    deployment.router,
 )
 _ALWAYS = errors.can_fail_with(400, 413, 415, 422, 503)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from mailport.registry import PluginReport, Rediscovery
+from mailport.registry import PluginReport
 from mailport_workspace.access.caller import Scope
 from mailport_workspace.api.access import WorkspaceOf, allowed
 from mailport_workspace.api.errors import can_fail_with
 from mailport_workspace.tenants.actor import Actor
 
-__all__ = ["Plugin", "Reloaded", "router"]
+__all__ = ["router"]
 
 router = APIRouter(prefix="/plugins", tags=["plugins"], responses=can_fail_with(401, 403))
 
@@ -27,17 +27,6 @@ class Plugin(BaseModel):
     protocols: list[str]
     error: dict[str, Any] | None = None
 
-    @classmethod
-    def of(cls, report: PluginReport) -> Self:
-        """Return what is shown of a plugin."""
-        return cls(
-            name=report.name,
-            distribution=report.distribution,
-            version=report.version,
-            protocols=list(report.protocols),
-            error=report.error.as_dict() if report.error else None,
-        )
-
 
 class Reloaded(BaseModel):
     """What a reload found: new plugins, and those that are gone and stay active until a restart."""
@@ -45,19 +34,25 @@ class Reloaded(BaseModel):
     added: list[Plugin]
     removed: list[Plugin]
 
-    @classmethod
-    def of(cls, found: Rediscovery) -> Self:
-        """Return what is shown of a reload."""
-        return cls(added=[Plugin.of(report) for report in found.added], removed=[Plugin.of(report) for report in found.removed])
-
 
 @router.get("")
 async def list_plugins(_actor: Annotated[Actor, allowed(Scope.CONFIGURATION_READ)], workspace: WorkspaceOf) -> list[Plugin]:
     """List the plugins that were found, loaded or failed."""
-    return [Plugin.of(report) for report in workspace.plugins.list()]
+    return [_shown(report) for report in workspace.plugins.list()]
 
 
 @router.post("/reload")
 async def reload_plugins(_actor: Annotated[Actor, allowed(Scope.ADMIN)], workspace: WorkspaceOf) -> Reloaded:
     """Load plugins that were installed since; workers and other processes follow within seconds."""
-    return Reloaded.of(await workspace.plugins.reload())
+    found = await workspace.plugins.reload()
+    return Reloaded(added=[_shown(report) for report in found.added], removed=[_shown(report) for report in found.removed])
+
+
+def _shown(report: PluginReport) -> Plugin:
+    return Plugin(
+        name=report.name,
+        distribution=report.distribution,
+        version=report.version,
+        protocols=list(report.protocols),
+        error=report.error.as_dict() if report.error else None,
+    )

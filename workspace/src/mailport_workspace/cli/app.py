@@ -23,7 +23,6 @@ COMMANDS = {
     "rotate-keys": "keys",
     "serve": "serve",
     "tenant": "tenant",
-    "token": "token",
     "user": "user",
     "worker": "worker",
 }

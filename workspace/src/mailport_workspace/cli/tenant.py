@@ -7,8 +7,7 @@ import click
 from mailport.cli.options import json_option, pass_output
 from mailport.cli.output import Output
 from mailport_workspace.cli.deployment import operator_of, within
-from mailport_workspace.tables import Tenant
-from mailport_workspace.tenants.directory import COMMAND_LINE
+from mailport_workspace.tenants.fresh import found_tenant
 from mailport_workspace.workspace import Workspace
 
 __all__ = ["tenant"]
@@ -27,7 +26,7 @@ def _add(output: Output, /, name: str) -> None:
     """Make a tenant, with an empty configuration and one disabled inbox that creates incidents."""
 
     async def add(workspace: Workspace) -> str:
-        return await workspace.tenants.create(COMMAND_LINE, name)
+        return await found_tenant(workspace.store, name, component=workspace.settings.default_component_type)
 
     made = within(add)
     output.data({"id": made, "name": name})
@@ -40,13 +39,13 @@ def _add(output: Output, /, name: str) -> None:
 def _list(output: Output, /) -> None:
     """List the tenants."""
 
-    async def find(workspace: Workspace) -> list[tuple[str, str, str, str]]:
+    async def find(workspace: Workspace) -> list[tuple[str, str, str]]:
         async with workspace.store.survey() as rows:
-            return [_row(tenant) for tenant in await rows.tenants()]
+            return [(t.name, t.id, t.created_at.isoformat(" ", "minutes")) for t in await rows.tenants()]
 
     found = within(find)
-    output.data([{"name": name, "id": id_, "created_at": made, "state": state} for name, id_, made, state in found])
-    with output.table("name", "id", "made", "state") as table:
+    output.data([{"name": name, "id": id_, "created_at": made} for name, id_, made in found])
+    with output.table("name", "id", "made") as table:
         for row in found:
             table.add(*row)
 
@@ -63,13 +62,9 @@ def _remove(output: Output, /, name: str, *, yes: bool) -> None:
 
     async def remove(workspace: Workspace) -> None:
         actor = await operator_of(workspace, name)
-        await workspace.tenants.remove(COMMAND_LINE, actor.tenant)
+        async with workspace.store.operate() as rows:
+            await rows.remove_tenant(actor.tenant)
 
     within(remove)
     output.data({"removed": name})
     output.say(f"The tenant “{name}” and everything it owned is gone.")
-
-
-def _row(tenant: Tenant) -> tuple[str, str, str, str]:
-    made = tenant.created_at.isoformat(" ", "minutes")
-    return tenant.name, tenant.id, made, "disabled" if tenant.disabled_at else "active"

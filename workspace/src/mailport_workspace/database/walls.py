@@ -12,7 +12,6 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.schema import Table
 
 from mailport_workspace.tables import Base
-from mailport_workspace.tables.base import OPERATORS
 
 __all__ = ["ALL_TENANTS", "SET_TENANT", "Holes", "holes", "lower_walls", "raise_walls"]
 
@@ -36,7 +35,7 @@ def raise_walls(connection: Connection, application: str, operator: str) -> None
     roles = {quote(role) for role in (application, operator) if role}
     _let_read_the_version(connection, roles)
     for table in (table for table in Base.metadata.sorted_tables if table.name in present):
-        _grant(connection, table, {quote(operator)} & roles if table.info == OPERATORS else roles)
+        _grant(connection, table, roles)
         if "tenant_id" in table.columns:
             _wall(connection, quote(table.name), quote(operator) if operator else "CURRENT_USER")
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailport_workspace.queries.base import Across, Bound, found
-from mailport_workspace.tables import ApiToken, Gate, OperatorToken, SignIn, Tenant, User
+from mailport_workspace.tables import ApiToken, Gate, SignIn, User
 
 __all__ = ["AccessQueries", "AcrossAccess"]
-
-
-_IS_OPEN = exists().where(Tenant.id == User.tenant_id, Tenant.disabled_at.is_(None))
-"""Nobody comes in while the tenant is disabled."""
 
 
 class AccessQueries(Bound):
@@ -31,7 +27,7 @@ class AccessQueries(Bound):
 
     async def user_of_api_token(self, token: str) -> tuple[ApiToken, User] | None:
         """Return one token and who made it, if both are there: one statement, because every call begins with it."""
-        query = select(ApiToken, User).join(User, User.id == ApiToken.user_id).where(ApiToken.id == token, _IS_OPEN)
+        query = select(ApiToken, User).join(User, User.id == ApiToken.user_id).where(ApiToken.id == token)
         row = (await self._session.execute(query)).one_or_none()
         return None if row is None else (row[0], row[1])
 
@@ -45,7 +41,7 @@ class AccessQueries(Bound):
 
     async def user_of_sign_in(self, sign_in: str) -> tuple[SignIn, User] | None:
         """Return one signed-in browser and who signed in, if both are there."""
-        query = select(SignIn, User).join(User, User.id == SignIn.user_id).where(SignIn.id == sign_in, _IS_OPEN)
+        query = select(SignIn, User).join(User, User.id == SignIn.user_id).where(SignIn.id == sign_in)
         row = (await self._session.execute(query)).one_or_none()
         return None if row is None else (row[0], row[1])
 
@@ -67,23 +63,7 @@ class AccessQueries(Bound):
 
 
 class AcrossAccess(Across):
-    """Of all tenants, and of the operator."""
-
-    async def operator_tokens(self) -> Sequence[OperatorToken]:
-        """Return the operator's tokens, by name."""
-        return (await self._session.scalars(select(OperatorToken).order_by(OperatorToken.name))).all()
-
-    async def operator_token(self, token: str) -> OperatorToken | None:
-        """Return the operator's token with that id, if there is one."""
-        return await self._session.get(OperatorToken, token)
-
-    async def operator_token_named(self, name: str) -> OperatorToken | None:
-        """Return the operator's token of that name, if there is one."""
-        return await self._session.scalar(select(OperatorToken).where(OperatorToken.name == name).with_for_update())
-
-    async def use_operator_token(self, token: str, at: datetime) -> None:
-        """Note that a token was used."""
-        await self._session.execute(update(OperatorToken).where(OperatorToken.id == token).values(last_used_at=at))
+    """Of all tenants."""
 
     async def gate(self, key: str, at: datetime) -> Gate:
         """Return one limit, made ``at`` that moment where there was none; locked until the transaction ends."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mailport.errors import NotFound
-from mailport_workspace.tables import Base, Tenant, TenantOwned
+from mailport_workspace.tables import Base, TenantOwned
 
 if TYPE_CHECKING:
     from mailport_workspace.database.sessions import BoundSession
 
-__all__ = ["Across", "Bound", "found", "is_disabled"]
+__all__ = ["Across", "Bound", "found"]
 
 Found = TypeVar("Found")
 
@@ -63,8 +62,3 @@ def found(row: Found | None, what: str) -> Found:
     if row is None:
         raise NotFound(f"There is no such {what}.", code="store.missing", remedy="It may have been deleted; reload the list.")
     return row
-
-
-def is_disabled(owned: type[TenantOwned]) -> ColumnElement[bool]:
-    """Whether the tenant that owns a row is switched off."""
-    return owned.tenant_id.in_(select(Tenant.id).where(Tenant.disabled_at.is_not(None)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailport_workspace.queries.base import Across
-from mailport_workspace.queries.paging import Position, one_page
-from mailport_workspace.tables import DeploymentChange, Fact, SharedToken, Worker, now
+from mailport_workspace.tables import Fact, SharedToken, Worker, now
 
 __all__ = ["AcrossDeployment"]
 
@@ -42,11 +41,6 @@ class AcrossDeployment(Across):
         insert = postgresql.insert if self._session.get_bind().dialect.name == "postgresql" else sqlite.insert
         await self._session.execute(insert(SharedToken).values(key=key, sealed="").on_conflict_do_nothing())
         return (await self._session.scalars(select(SharedToken).where(SharedToken.key == key).with_for_update())).one()
-
-    async def deployment_changes(self, *, after: Position | None, limit: int) -> Sequence[DeploymentChange]:
-        """Return a page of what operators changed, the newest first."""
-        page = one_page(select(DeploymentChange), DeploymentChange.at, DeploymentChange.id, after=after, limit=limit)
-        return (await self._session.scalars(page)).all()
 
     async def fact(self, name: str) -> dict[str, Any]:
         """Return what every process shall know under that name; empty where nobody said anything yet."""

@@ -55,10 +55,7 @@ class ClaimedMail:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What decides whether and how mail of a tenant may leave: the version of its settings, its options, its account.
-
-    ``disabled_at`` is since when the whole tenant is switched off.
-    """
+    """What decides whether and how mail of a tenant may leave: the version of its settings, its options, its account."""
 
     version: int
     options: Mapping[str, Any]
@@ -66,7 +63,6 @@ class Situation:
     circuit_version: int | None
     wait_until: datetime | None
     arrival: datetime | None
-    disabled_at: datetime | None
 
 
 _CLAIMED = (
@@ -102,7 +98,6 @@ class DrainQueries(Bound):
                 AccountState.circuit_version,
                 AccountState.wait_until,
                 AccountState.arrival,
-                Tenant.disabled_at,
             )
             .join(Tenant, Tenant.id == MailConfiguration.tenant_id)
             .outerjoin(AccountState, of_account)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import defer
 
-from mailport_workspace.queries.base import Across, Bound, found, is_disabled
+from mailport_workspace.queries.base import Across, Bound, found
 from mailport_workspace.queries.paging import Position, one_page
 from mailport_workspace.tables import (
     AccountState,
@@ -354,4 +354,4 @@ def _is_due(moment: datetime) -> ColumnElement[bool]:
     last_thing = func.coalesce(Inbox.last_poll_at, Inbox.next_poll_at)  # one that was never polled was due when it was saved
     is_time = or_(Inbox.next_poll_at <= moment, last_thing > moment + _SKEW)
     is_free = or_(Inbox.leased_until.is_(None), Inbox.leased_until <= moment, Inbox.leased_until > moment + _NO_LEASE)
-    return Inbox.enabled & is_time & is_free & ~is_disabled(Inbox)
+    return Inbox.enabled & is_time & is_free

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.exc import IntegrityError
 
-from mailport_workspace.queries.base import Across, Bound, found, is_disabled
+from mailport_workspace.queries.base import Across, Bound, found
 from mailport_workspace.tables import (
     AccountState,
     JournalEntry,
@@ -92,12 +92,11 @@ class AcrossOutbox(Across):
     async def due_outbox(self, moment: datetime, *, lost_before: datetime) -> Sequence[str]:
         """Return the tenants with outgoing mail that is due at ``moment``, or held since before ``lost_before``.
 
-        Those whose account must wait, whose circuit is open, or who are disabled, are left out, unless a drainer left something
-        behind.
+        Those whose account must wait, or whose circuit is open, are left out, unless a drainer left something behind.
         """
         is_waiting = OutboxEntry.state.in_((OutboxState.QUEUED, OutboxState.UNCERTAIN)) & (OutboxEntry.due_at <= moment)
         is_held = OutboxEntry.state.in_((OutboxState.CLAIMED, OutboxState.SENDING)) & (OutboxEntry.leased_at < lost_before)
-        is_due = (is_waiting & ~_is_halted(moment) & ~is_disabled(OutboxEntry)) | is_held
+        is_due = (is_waiting & ~_is_halted(moment)) | is_held
         return (await self._session.scalars(select(OutboxEntry.tenant_id).where(is_due).distinct())).all()
 
 

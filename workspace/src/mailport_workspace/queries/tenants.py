@@ -8,7 +8,6 @@ from typing import TypeVar
 from sqlalchemy import delete, func, select
 
 from mailport_workspace.queries.base import Across, Bound, found
-from mailport_workspace.queries.paging import Position, one_page
 from mailport_workspace.tables import (
     AuditEntry,
     Inbox,
@@ -103,18 +102,6 @@ class AcrossTenants(Across):
     async def tenants(self) -> Sequence[Tenant]:
         """Return all tenants, by name."""
         return (await self._session.scalars(select(Tenant).order_by(Tenant.name))).all()
-
-    async def tenants_page(self, *, text: str = "", after: Position | None, limit: int) -> Sequence[Tenant]:
-        """Return a page of tenants by name; ``text`` is a part of it."""
-        query = select(Tenant)
-        if text:
-            query = query.where(func.lower(Tenant.name).contains(text.lower(), autoescape=True))
-        return (await self._session.scalars(one_page(query, Tenant.name, after=after, limit=limit, descending=False))).all()
-
-    async def tenant_with(self, tenant: str, *, for_update: bool = False) -> Tenant:
-        """Return one tenant. Raises ``NotFound``."""
-        query = select(Tenant).where(Tenant.id == tenant)
-        return found(await self._session.scalar(query.with_for_update() if for_update else query), "tenant")
 
     async def tenant_named(self, name: str) -> Tenant | None:
         """Return the tenant of that name, if there is one."""

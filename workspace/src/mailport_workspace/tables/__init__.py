@@ -6,9 +6,9 @@ to a mail outlives the inbox and the user it names: those are remembered by id a
 
 from __future__ import annotations
 
-from mailport_workspace.tables.access import ApiToken, OperatorToken, SignIn
+from mailport_workspace.tables.access import ApiToken, SignIn
 from mailport_workspace.tables.base import Base, Tenant, TenantOwned, new_id, now
-from mailport_workspace.tables.deployment import DeploymentChange, Fact, Gate, SharedToken, Worker
+from mailport_workspace.tables.deployment import Fact, Gate, SharedToken, Worker
 from mailport_workspace.tables.intake import FinishState, IntakeEntry, IntakeState, Quarantined, QueueHandler
 from mailport_workspace.tables.journal import JournalEntry, JournalStep, MailDirection, MailKind, Outcome, RawMessage, StepState
 from mailport_workspace.tables.outbox import Attempt, OutboxEntry, OutboxState, RecipientReceipt
@@ -49,7 +49,6 @@ __all__ = [
     "Base",
     "ConnectionTest",
     "Counter",
-    "DeploymentChange",
     "Fact",
     "FinishState",
     "Gate",
@@ -64,7 +63,6 @@ __all__ = [
     "MailConfiguration",
     "MailDirection",
     "MailKind",
-    "OperatorToken",
     "OutboxEntry",
     "OutboxState",
     "Outcome",

@@ -1,4 +1,4 @@
-"""Who may call: API tokens of tenants and of the operator, signed-in browsers."""
+"""Who may call: API tokens, signed-in browsers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mailport_workspace.tables.base import ID_LENGTH, OPERATORS, Base, TenantOwned, new_id, now, refers_to
+from mailport_workspace.tables.base import ID_LENGTH, TenantOwned, now, refers_to
 
-__all__ = ["ApiToken", "OperatorToken", "SignIn"]
+__all__ = ["ApiToken", "SignIn"]
 
 
 class ApiToken(TenantOwned):
@@ -40,18 +40,3 @@ class SignIn(TenantOwned):
     created_at: Mapped[datetime] = mapped_column(default=now)
     seen_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
-
-
-class OperatorToken(Base):
-    """A token of a program that runs the deployment; it opens nothing of a tenant."""
-
-    __tablename__ = "operator_tokens"
-    __table_args__ = {"info": OPERATORS}  # noqa: RUF012 - SQLAlchemy's own declaration
-
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
-    name: Mapped[str] = mapped_column(String(200), unique=True)
-    digest: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    expires_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]

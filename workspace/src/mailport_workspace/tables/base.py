@@ -20,12 +20,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from sqlalchemy.schema import MetaData
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["ID_LENGTH", "INDEXED_LENGTH", "OPERATORS", "Base", "Tenant", "TenantOwned", "new_id", "now", "refers_to", "words"]
+__all__ = ["ID_LENGTH", "INDEXED_LENGTH", "Base", "Tenant", "TenantOwned", "new_id", "now", "refers_to", "words"]
 
 ID_LENGTH = 32
-OPERATORS = {"role": "operator"}
-"""Says of a table that the role of the application has no right to it, where roles differ."""
-
 INDEXED_LENGTH = 500  # PostgreSQL refuses an index entry of more than 2,704 bytes
 _NAMES = {  # SQLite migrations can only change constraints that have a name
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -90,10 +87,7 @@ def words(kind: type[StrEnum]) -> Any:
 
 
 class Tenant(Base):
-    """One customer of the host. ``options`` are its settings without a column of their own.
-
-    While it is disabled nobody comes in, no inbox is read and no mail leaves; everything stays.
-    """
+    """One customer of the host. ``options`` are its settings without a column of their own."""
 
     __tablename__ = "tenants"
 
@@ -101,7 +95,6 @@ class Tenant(Base):
     name: Mapped[str] = mapped_column(String(200), unique=True)
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
-    disabled_at: Mapped[datetime | None]
 
 
 class TenantOwned(Base):

@@ -1,16 +1,16 @@
-"""What belongs to the deployment as a whole: workers, limits on strangers, shared tokens, facts, what operators did."""
+"""What belongs to the deployment as a whole: workers, limits on strangers, shared tokens, facts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, Index, String, Text
+from sqlalchemy import Float, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mailport_workspace.tables.base import ID_LENGTH, OPERATORS, Base, new_id, now
+from mailport_workspace.tables.base import ID_LENGTH, Base, new_id, now
 
-__all__ = ["DeploymentChange", "Fact", "Gate", "SharedToken", "Worker"]
+__all__ = ["Fact", "Gate", "SharedToken", "Worker"]
 
 
 class Worker(Base):
@@ -54,19 +54,3 @@ class Fact(Base):
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     value: Mapped[dict[str, Any]] = mapped_column(default=dict)
     updated_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class DeploymentChange(Base):
-    """One thing that an operator changed: who, when, what, from what to what. It outlives the tenant that it names."""
-
-    __tablename__ = "deployment_changes"
-    __table_args__ = (Index(None, "at"), {"info": OPERATORS})
-
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
-    at: Mapped[datetime] = mapped_column(default=now)
-    operator: Mapped[str] = mapped_column(String(200))
-    tenant_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
-    subject: Mapped[str] = mapped_column(String(300))
-    field: Mapped[str] = mapped_column(String(200))
-    old: Mapped[str] = mapped_column(Text, default="")
-    new: Mapped[str] = mapped_column(Text, default="")

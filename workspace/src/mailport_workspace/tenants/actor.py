@@ -29,9 +29,9 @@ class Actor:
         return cls(tenant=user.tenant_id, user=user.id, name=user.name, role=user.role)
 
     @classmethod
-    def operator(cls, tenant: str, name: str = "operator") -> Actor:
+    def operator(cls, tenant: str) -> Actor:
         """Return the operator, at work for one tenant."""
-        return cls(tenant=tenant, user="", name=name, role=Role.ADMINISTRATOR, operates=True)
+        return cls(tenant=tenant, user="", name="operator", role=Role.ADMINISTRATOR, operates=True)
 
     def require_administrator(self) -> None:
         """Refuse everybody else (CFG-03)."""

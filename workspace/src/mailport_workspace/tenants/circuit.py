@@ -27,9 +27,7 @@ def is_open(state: AccountState | Situation | None, version: int, moment: dateti
 
 
 def is_halted(situation: Situation, moment: datetime) -> bool:
-    """Whether nothing may leave at ``moment``: the tenant is disabled, the server asked to wait, or the circuit is open."""
-    if situation.disabled_at is not None:
-        return True
+    """Whether nothing may leave at ``moment``: the server asked to wait, or the circuit is open."""
     if situation.circuit_opened_at is not None:
         return is_open(situation, situation.version, moment)
     return situation.wait_until is not None and situation.wait_until > moment

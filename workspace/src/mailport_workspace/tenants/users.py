@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import TypeAdapter, ValidationError
 
-from mailport.errors import AuthenticationFailed, ConfigurationError, PermissionDenied
+from mailport.errors import AuthenticationFailed, ConfigurationError
 from mailport.fields import MailAddress
 from mailport_workspace.storable import is_storable
 from mailport_workspace.store import Store, TenantRows
@@ -40,23 +40,13 @@ class Users:
     async def create(self, actor: Actor, *, email: str, name: str, role: Role, password: str) -> str:
         """Make a user; return the id."""
         actor.require_administrator()
-        user = await _fresh(email, name, role, password)
+        refuse_unstorable({"email": email, "name": name, "password": password})
+        user = User(id=new_id(), email=_email(email), name=name.strip() or email, role=role, active=True)
+        user.password_hash = await _hashed(password)
         async with self._store.write(actor.tenant) as rows:
-            await _enter(rows, actor, user)
-        return user.id
-
-    async def create_first(self, actor: Actor, *, email: str, name: str, password: str) -> str:
-        """Make an administrator where there is none; return the id. Raises ``PermissionDenied`` where there is one."""
-        user = await _fresh(email, name, Role.ADMINISTRATOR, password)
-        async with self._store.write(actor.tenant) as rows:
-            await rows.configuration(for_update=True)  # of two first administrators the second sees the first
-            if _administer(await rows.users(for_update=True)):
-                raise PermissionDenied(
-                    "The tenant has an administrator.",
-                    code="permission.has_administrator",
-                    remedy="Let an administrator of the tenant make further users.",
-                )
-            await _enter(rows, actor, user)
+            if await rows.user_by_email(user.email) is not None:
+                raise ConfigurationError(f"{user.email} is a user already.", code="settings.taken", field="email")
+            await rows.add(user, *changed_fields(actor, f"user {user.email}", {}, _shown(user)))
         return user.id
 
     async def list(self, actor: Actor) -> list[dict[str, object]]:
@@ -137,19 +127,6 @@ class Users:
         hashed = await asyncio.to_thread(_hasher.hash, password)
         async with self._store.write(tenant) as rows:
             (await rows.user(user)).password_hash = hashed
-
-
-async def _fresh(email: str, name: str, role: Role, password: str) -> User:
-    refuse_unstorable({"email": email, "name": name, "password": password})
-    user = User(id=new_id(), email=_email(email), name=name.strip() or email, role=role, active=True)
-    user.password_hash = await _hashed(password)
-    return user
-
-
-async def _enter(rows: TenantRows, actor: Actor, user: User) -> None:
-    if await rows.user_by_email(user.email) is not None:
-        raise ConfigurationError(f"{user.email} is a user already.", code="settings.taken", field="email")
-    await rows.add(user, *changed_fields(actor, f"user {user.email}", {}, _shown(user)))
 
 
 async def _vouched_role(rows: TenantRows, user: User, role: Role) -> Role:

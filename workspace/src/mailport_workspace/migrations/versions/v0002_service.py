@@ -30,20 +30,7 @@ def upgrade() -> None:
 
 
 def _add_deployment() -> None:
-    """Add workers, limits on strangers, shared tokens, facts, what operators did."""
-    op.create_table(
-        "deployment_changes",
-        sa.Column("id", ID, nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.Column("operator", sa.String(length=200), nullable=False),
-        sa.Column("tenant_id", ID, nullable=True),
-        sa.Column("subject", sa.String(length=300), nullable=False),
-        sa.Column("field", sa.String(length=200), nullable=False),
-        sa.Column("old", sa.Text(), nullable=False),
-        sa.Column("new", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_deployment_changes"),
-    )
-    op.create_index("ix_deployment_changes_at", "deployment_changes", ["at"], unique=False)
+    """Add workers, limits on strangers, shared tokens, facts."""
     op.create_table(
         "facts",
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -78,19 +65,7 @@ def _add_deployment() -> None:
 
 
 def _add_access() -> None:
-    """Add API tokens of tenants and of the operator, signed-in browsers."""
-    op.create_table(
-        "operator_tokens",
-        sa.Column("id", ID, nullable=False),
-        sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("expires_at", MOMENT, nullable=True),
-        sa.Column("last_used_at", MOMENT, nullable=True),
-        sa.Column("revoked_at", MOMENT, nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_operator_tokens"),
-        sa.UniqueConstraint("name", name="uq_operator_tokens_name"),
-    )
+    """Add API tokens, signed-in browsers."""
     op.create_table(
         "api_tokens",
         sa.Column("tenant_id", ID, nullable=False),
@@ -203,7 +178,6 @@ def _add_tenants() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_tenant_secrets"),
         sa.UniqueConstraint("tenant_id", "name", name="uq_tenant_secrets_tenant_id_name"),
     )
-    op.add_column("tenants", sa.Column("disabled_at", MOMENT, nullable=True))
     with op.batch_alter_table("inboxes") as batch:
         batch.add_column(sa.Column("last_error_code", sa.String(length=100), server_default="", nullable=False))
         batch.add_column(sa.Column("failures", sa.Integer(), server_default="0", nullable=False))
@@ -496,7 +470,6 @@ def downgrade() -> None:
     """Drop them again."""
     for table in _TABLES:
         op.drop_table(table)
-    op.drop_column("tenants", "disabled_at")
     with op.batch_alter_table("inboxes") as batch:
         batch.drop_index("ix_inboxes_shard_enabled_next_poll_at")
         batch.drop_index("ix_inboxes_mailbox_key")
@@ -564,8 +537,6 @@ _TABLES = (
     "account_states",
     "sign_ins",
     "api_tokens",
-    "operator_tokens",
-    "deployment_changes",
     "workers",
     "shared_tokens",
     "gates",
