@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from mailport import Mailport
+from mailport.errors import Unreachable
 from mailport.testing.memory.plugin import MemoryPlugin
 from mailport.testing.memory.server import MemoryMail
 from mailport_workspace.intake.poll import Poller
@@ -182,3 +183,15 @@ def mailport(system, tmp_path):
 async def post(world, mailport, system):
     """The post office."""
     return Post(world, mailport, system)
+
+
+@pytest.fixture
+async def printer(post):
+    """A mail whose processing fails for now, in a mailbox of tenant one."""
+
+    async def away(_received):
+        raise Unreachable("The record store does not answer.", code="store.unavailable")
+
+    await post.inbox()
+    post.clerk.does["Printer"] = away
+    post.box().add(mail("Printer"))

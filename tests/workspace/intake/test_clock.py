@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from mailport.errors import Unreachable
 from mailport_workspace.deployment.ahead import begin_what_is_ahead
 from mailport_workspace.tables import IntakeState
 from tests.workspace.intake.conftest import mail
@@ -20,18 +19,6 @@ async def due(post):
     """Return the tenants with staged mail that is due."""
     async with post.store.survey() as rows:
         return await rows.due_intake(post.clock(), lost_before=post.intake.lost_before(post.clock()))
-
-
-@pytest.fixture
-async def printer(post):
-    """A mail whose processing fails for now, in a mailbox of tenant one."""
-
-    async def away(_received):
-        raise Unreachable("The record store does not answer.", code="store.unavailable")
-
-    await post.inbox()
-    post.clerk.does["Printer"] = away
-    post.box().add(mail("Printer"))
 
 
 async def test_a_retry_waits_as_long_as_it_was_meant_to(post, printer):

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from mailport.errors import ConfigurationError, Unreachable
+from mailport.errors import ConfigurationError
 from mailport_workspace.intake.verdict import Mailbox, Verdict
 from mailport_workspace.tables import Outcome
 from tests.workspace.forms import administrator, agent
@@ -171,15 +171,8 @@ async def test_only_administrators_say_how_queues_work_and_only_sensibly(post):
     assert (settings.queue, settings.attempts, settings.batch_size, dict(counts)) == ("incoming", 3, 20, {})
 
 
-async def test_what_is_away_for_a_while_uses_up_no_attempt(post):
+async def test_what_is_away_for_a_while_uses_up_no_attempt(post, printer):
     """The record store does not answer: the mail waits, however often it is tried, and is processed when it is back."""
-
-    async def away(_received):
-        raise Unreachable("The record store does not answer.", code="store.unavailable")
-
-    await post.inbox()
-    post.clerk.does["Printer"] = away
-    post.box().add(mail("Printer"))
     await post.poll()
     for _ in range(8):
         post.clock.forward(seconds=2000)
